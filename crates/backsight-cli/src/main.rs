@@ -57,6 +57,7 @@ mod symbol_files;
 mod symbolize;
 mod tool;
 mod utc;
+mod vmlinux;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

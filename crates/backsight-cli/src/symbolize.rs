@@ -117,6 +117,10 @@ impl Symbolize {
             let message = "--account and --quiet apply only to a capture (-i)";
             return Err(Failure::Usage(message.to_owned()));
         }
+        if self.elf.is_some() && self.symbols.vmlinux().is_some() {
+            let message = "--vmlinux has no effect with -e, which names the file";
+            return Err(Failure::Usage(message.to_owned()));
+        }
         // Without addresses, the threads of a process are listed, and a capture has its own.
         if self.elf.is_some() || self.kernel.is_some() {
             self.addresses.check_given()?;

@@ -3,8 +3,10 @@
 mod common;
 
 use common::{json, of_type, run, run_with};
+use testkit::kernel_recording::{self, SHAPES};
 use testkit::kernel_tree::{
-    IMAGE_ID, KASLR, KernelTree, LINKED, MODULE, MODULE_ID, TEXT, kallsyms, kcore, module, vmlinux,
+    BPF, IMAGE_ID, KASLR, KernelTree, LINKED, MODULE, MODULE_ID, TEXT, kallsyms, kcore, module,
+    vmlinux,
 };
 
 fn kernel(tree: &KernelTree) -> String {
@@ -191,4 +193,98 @@ fn the_kernel_of_this_host_is_named() {
         let is_named = ran.stdout.contains("schedule") && ran.stdout.contains("[kernel.kallsyms]");
         assert!(is_named, "{ran:?}");
     }
+}
+
+/// A recording of another host, whose kernel's files are beneath a root.
+#[test]
+fn a_recording_has_the_lines_that_its_kernel_has_live() {
+    let (image, ko) = match (vmlinux(IMAGE_ID), module(MODULE_ID, 0)) {
+        (Ok(image), Ok(ko)) => (image, ko),
+        (image, _) => return testkit::skip(&image.err().unwrap_or_default()),
+    };
+    let tree = KernelTree::with_module();
+    tree.write("boot/vmlinux-6.1.2-made-up", &image);
+    tree.write(&KernelTree::module_path(""), &ko);
+    let stack = [TEXT + 0x104, TEXT + 0x208, MODULE + 0x106, BPF + 4];
+    let frames = |text: &str| -> Vec<serde_json::Value> {
+        let lines = of_type(&json(text), "address");
+        let levels = lines.iter().map(|line| {
+            let mut frames = line["frames"].clone();
+            for frame in frames.as_array_mut().into_iter().flatten() {
+                // Of the image, where its function begins is known live alone.
+                frame.as_object_mut().expect("a frame").remove("start");
+            }
+            frames
+        });
+        levels.collect()
+    };
+    let live = ["symbolize", &kernel(&tree), "--stack", "--format", "json"].map(str::to_owned);
+    let live = frames(&run(live.into_iter().chain(stack.map(hex))).ok());
+    assert!(live[1].to_string().contains("\"inlined\":true"), "{live:?}");
+    let root = tree.root().display().to_string();
+    for shape in SHAPES.iter().filter(|shape| shape.has_build_ids) {
+        tree.write("perf.data", kernel_recording::of(*shape, &stack));
+        let data = tree.path("perf.data").display().to_string();
+        let convert = ["convert", &data, "-", "--to", "ndjson", "--root", &root];
+        let converted = run(convert).ok();
+        assert_eq!(frames(&converted), live, "{shape:?}");
+        let normalize = ["normalize", "-i", &data, "--format", "json"];
+        let captured = run(normalize).ok();
+        let symbolize = ["symbolize", "-i", "-", "--format", "json", "--root", &root];
+        let later = run_with(symbolize, captured.as_bytes()).ok();
+        assert_eq!(frames(&later), live, "{shape:?}");
+    }
+}
+
+#[test]
+fn a_vmlinux_is_named_by_hand_and_counts_by_its_build_id() {
+    let (mine, other) = match (vmlinux(IMAGE_ID), vmlinux(MODULE_ID)) {
+        (Ok(mine), Ok(other)) => (mine, other),
+        (mine, _) => return testkit::skip(&mine.err().unwrap_or_default()),
+    };
+    let tree = KernelTree::with_module();
+    tree.write("mine", mine);
+    tree.write("other", other);
+    tree.write("text", "no ELF file");
+    tree.write(
+        "perf.data",
+        kernel_recording::of(SHAPES[0], &[TEXT + 0x104]),
+    );
+    let path = |name: &str| tree.path(name).display().to_string();
+    let (data, addr) = (path("perf.data"), hex(TEXT + 0x104));
+    let of_tree = kernel(&tree);
+    let ways = [
+        vec!["convert", &data, "-", "--to", "ndjson"],
+        vec!["symbolize", &of_tree, &addr],
+    ];
+    for way in ways {
+        let with = |name: &str| {
+            let flag = format!("--vmlinux={}", path(name));
+            run(way.iter().copied().chain([&*flag]))
+        };
+        let ran = with("mine");
+        assert!(ran.stdout.contains("input.c"), "{ran:?}");
+        assert!(!ran.stderr.contains("--vmlinux"), "{ran:?}");
+        for (name, said) in [
+            ("other", "not used: "),
+            ("text", "not an ELF file"),
+            ("nowhere", "No such file"),
+            ("boot", "No such file"),
+            ("proc", "not a regular file"),
+        ] {
+            let ran = with(name);
+            assert!(!ran.stdout.contains("input.c"), "{name}: {ran:?}");
+            let flag = format!("--vmlinux {}: {said}", path(name));
+            assert_eq!(ran.stderr.matches(&flag).count(), 1, "{name}: {ran:?}");
+        }
+    }
+    // Nothing here is of a kernel.
+    let flag = format!("--vmlinux={}", path("mine"));
+    let pid = std::process::id().to_string();
+    let ran = run(["symbolize", "-p", &pid, "0x10", &flag]);
+    assert!(
+        ran.stderr.contains("not used: no address of a kernel"),
+        "{ran:?}"
+    );
+    run(["symbolize", "-e", "/bin/ls", "0x10", &flag]).fails(2, &["--vmlinux", "-e"]);
 }

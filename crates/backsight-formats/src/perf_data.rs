@@ -26,6 +26,7 @@
 //! records of types that this version does not know.
 
 mod attr;
+mod bpf;
 mod cookie;
 mod counters;
 mod deferred;

@@ -2,6 +2,7 @@
 //!
 //! | source | what it is |
 //! |---|---|
+//! | [`bpf`] | lines of BPF programs, which the kernel keeps |
 //! | [`breakpad`] | functions, lines, inlined calls and unwinding rules as text, written by `dump_syms` |
 //! | [`go_pclntab`] | the table of functions, files, lines and inlined calls of Go's runtime, also in stripped programs |
 //! | [`go_build_info`] | the release of Go that built a program |
@@ -27,6 +28,7 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
+pub mod bpf;
 pub mod breakpad;
 mod bytes;
 mod function_record;

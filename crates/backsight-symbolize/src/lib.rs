@@ -124,6 +124,7 @@ pub use backsight_index::{
     CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexCause, IndexDir,
     IndexError, IndexFull, LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
 };
+pub use backsight_sources::bpf::{BpfLines, BpfSource};
 pub use backsight_sources::breakpad::{
     BreakpadCounts, BreakpadModule, CfiRow, CfiRows, CfiRule, CfiToken,
 };
@@ -136,7 +137,7 @@ pub use fetch::{Fetch, Fetched, Wanted};
 pub use fetch_error::FetchError;
 pub use go_program::GoProgram;
 pub use limits::Limits;
-pub use locate::{find_debug_file as open_debug_file, find_module as open_module};
+pub use locate::{find_debug_file as open_debug_file, find_module as open_module, open_kallsyms};
 pub use options::{Options, Tier};
 pub use oversized::Oversized;
 pub use packed::unpacked_file;

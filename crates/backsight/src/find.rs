@@ -13,17 +13,17 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use backsight_files::{ArchiveMember, By};
 use backsight_symbolize::{Cause, ModuleInput, Options, Symbolizer};
-use backsight_types::{Device, Module, ModuleKind, Reason};
+use backsight_types::{AbsAddr, BuildId, Device, Module, ModuleKind, Reason};
 use nix::sys::stat::{major, minor};
 
 use crate::host::Host;
 use crate::kernel::{
-    IMAGE_PATH, Installed, KernelFiles, KernelOptions, ModuleNames, RunningKernel,
+    IMAGE_PATH, Installed, KernelFiles, KernelOptions, ModuleNames, RunningKernel, kernel_module_of,
 };
 use crate::lookup::Known;
 
@@ -37,6 +37,7 @@ pub struct ModuleFiles {
     trust_paths: bool,
     /// Whether no file of a module is opened.
     is_closed: bool,
+    vmlinux: Option<PathBuf>,
     host: Host,
     /// Shared by copies, since listing it takes a while.
     kernel: Arc<HostKernel>,
@@ -104,6 +105,13 @@ impl ModuleFiles {
         !self.is_closed
     }
 
+    /// Sets a file that is looked at before the usual places of `vmlinux`, as this host names it.
+    /// It counts for a kernel with its build ID.
+    #[must_use]
+    pub fn with_vmlinux(self, vmlinux: Option<PathBuf>) -> Self {
+        Self { vmlinux, ..self }
+    }
+
     /// Returns the options of the symbolizer.
     pub fn symbols(&self) -> &Options {
         &self.options
@@ -146,6 +154,7 @@ impl ModuleFiles {
             options: &self.options,
             installed: &self.kernel.installed,
             trust_paths: self.trust_paths,
+            vmlinux: self.vmlinux.as_deref(),
             names,
         };
         files.introduce(symbolizer, module)
@@ -153,17 +162,32 @@ impl ModuleFiles {
 
     /// Returns the host's kernel, if the module may be its own.
     fn running_kernel(&self, module: &Module) -> Option<&Arc<RunningKernel>> {
-        let root = self.host.kernel_root.as_ref()?;
         let is_image = module.path == IMAGE_PATH;
         if module.build_id.is_none() || is_image && module.build_id != self.host.kernel_build_id {
             return None;
         }
+        self.running()
+    }
+
+    /// Returns the host's kernel, if it lists its symbols.
+    pub(crate) fn running(&self) -> Option<&Arc<RunningKernel>> {
+        let root = self.host.kernel_root.as_ref()?;
         let open = || {
-            let options = KernelOptions::default().with_root(root.clone());
-            RunningKernel::open(options.with_symbols(self.options.clone())).ok()
+            let options = KernelOptions::default()
+                .with_root(root.clone())
+                .with_symbols(self.options.clone())
+                .with_vmlinux(self.vmlinux.clone());
+            RunningKernel::open(options).ok()
         };
         let running = &self.kernel.running;
         running.get_or_init(|| open().map(Arc::new)).as_ref()
+    }
+
+    /// Returns the build ID of the module of the host's kernel that has this path in a capture,
+    /// if it is loaded at this address.
+    pub(crate) fn build_id_of_loaded(&self, path: &[u8], start: AbsAddr) -> Option<BuildId> {
+        let name = kernel_module_of(path)?;
+        self.running()?.loaded_at(&name, start)?.build_id
     }
 
     fn file_of(&self, module: &Module) -> Result<(ModuleInput, bool), Reason> {

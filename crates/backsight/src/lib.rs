@@ -50,6 +50,7 @@ mod headers;
 mod host;
 mod jit;
 mod kernel;
+mod kernel_lines;
 mod live;
 mod live_kernel;
 mod lookup;

@@ -12,7 +12,7 @@ use vma_query::FileError;
 
 use crate::jit::live::LiveJit;
 use crate::jit::options::MapsOf;
-use crate::kernel::{KernelError, RunningKernel};
+use crate::kernel::{KernelError, KernelOptions, RunningKernel};
 use crate::live_kernel::LiveKernelNames;
 use crate::lookup::{Known, Lookups};
 use crate::threads::{self, Failure, LiveThread};
@@ -54,6 +54,9 @@ pub struct LiveOptions {
     /// The directory with `proc`, `sys`, `boot` and `lib` of the kernel, which names its addresses
     /// in stacks; `/` by default. `None` names none.
     pub kernel_root: Option<PathBuf>,
+    /// A file that is looked at before the usual places of the kernel's `vmlinux`, as this host
+    /// names it. It counts if it has the kernel's build ID.
+    pub vmlinux: Option<PathBuf>,
     /// Whether text that the program moved to memory without a file, such as huge pages, is
     /// taken as that of its file. The module is then marked as inferred.
     pub remapped_text: bool,
@@ -66,6 +69,7 @@ impl Default for LiveOptions {
             symbols: backsight_symbolize::Options::default(),
             maps: MapsOf::default(),
             kernel_root: Some(PathBuf::from("/")),
+            vmlinux: None,
             remapped_text: true,
         }
     }
@@ -97,6 +101,20 @@ impl LiveOptions {
             remapped_text,
             ..self
         }
+    }
+
+    /// Sets a file that is looked at before the usual places of the kernel's `vmlinux`.
+    #[must_use]
+    pub fn with_vmlinux(self, vmlinux: Option<PathBuf>) -> Self {
+        Self { vmlinux, ..self }
+    }
+
+    /// Returns how the kernel is opened, whose files are not looked for in the root of a process.
+    fn of_kernel(&self) -> Option<KernelOptions> {
+        let root = self.kernel_root.as_ref()?;
+        let options = KernelOptions::default().with_root(root);
+        let options = options.with_vmlinux(self.vmlinux.clone());
+        Some(options.with_symbols(self.symbols.clone()))
     }
 
     /// Sets the directory with `proc`, `sys`, `boot` and `lib` of the kernel.
@@ -156,18 +174,17 @@ impl Live {
     /// # Errors
     /// If there is no such process, or its memory map may not be read.
     pub fn open_with(pid: u32, options: LiveOptions) -> Result<Self, LiveError> {
+        let kernel = LiveKernelNames::of(options.of_kernel());
         let LiveOptions {
             proc_root,
             mut symbols,
             maps,
-            kernel_root,
             remapped_text,
+            ..
         } = options;
         let of_session = of_session(proc_root.clone()).with_remapped_text(remapped_text);
         let session = Session::open(pid, of_session);
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
-        // Files of the kernel are not looked for in the root of a process.
-        let kernel = LiveKernelNames::new(kernel_root, &symbols);
         if symbols.roots.is_empty() {
             symbols.roots.push(root_of(pid, proc_root.as_deref()));
         }
@@ -187,14 +204,10 @@ impl Live {
         let pid = std::process::id();
         let session = Session::open_self(of_session(None));
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
-        let LiveOptions {
-            symbols,
-            kernel_root,
-            ..
-        } = LiveOptions::default();
+        let options = LiveOptions::default();
         Ok(Self {
-            kernel: LiveKernelNames::new(kernel_root, &symbols),
-            ..Self::new(pid, None, session, symbols)
+            kernel: LiveKernelNames::of(options.of_kernel()),
+            ..Self::new(pid, None, session, options.symbols)
         })
     }
 
@@ -206,7 +219,7 @@ impl Live {
     ) -> Self {
         Self {
             made: LiveJit::new(pid, proc_root.as_deref(), MapsOf::default()),
-            kernel: LiveKernelNames::new(None, &symbols),
+            kernel: LiveKernelNames::of(None),
             pid,
             proc_root,
             session,

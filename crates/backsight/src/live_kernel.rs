@@ -32,8 +32,13 @@ impl LiveKernelNames {
                 .with_root(root)
                 .with_symbols(symbols.clone())
         };
+        Self::of(root.map(options))
+    }
+
+    /// Looks for the kernel as these options say; nowhere if `None`.
+    pub(crate) fn of(options: Option<KernelOptions>) -> Self {
         Self {
-            unopened: root.map(options),
+            unopened: options,
             opened: None,
         }
     }

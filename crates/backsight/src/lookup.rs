@@ -7,6 +7,8 @@ use backsight_formats::ndjson::{AddressLine, JsonFrame};
 use backsight_symbolize::{Frames, ModuleId, ModuleInput, Place, Request, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
+use crate::kernel_lines::PhysicalFunction;
+
 /// A module that was added to a symbolizer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -189,24 +191,8 @@ fn adds_lines(found: &Frames, answer: &AddressLine<'_>, known: &Known) -> bool {
     let (Some(found), Some(named)) = (found.last(), answer.frames.last()) else {
         return false;
     };
-    let is_same = || match (found.start, named.start) {
-        (Some(found), Some(named)) => found == named,
-        _ => {
-            let names = [&found.linkage_name, &found.function];
-            let listed = named.linkage_name.as_ref().or(named.function.as_ref());
-            let listed = listed.map(|name| without_suffix(name));
-            let mut names = names.into_iter().flatten();
-            names.any(|name| Some(without_suffix(name)) == listed)
-        }
-    };
-    // Behind the last instruction of a function there may be a line, and no function.
-    let has_name = found.function.is_some();
-    has_line && has_name && (!known.adds_to_same_function || is_same())
-}
-
-/// Returns a name without what the compiler adds to clones: `.isra.0`, `.cold`.
-fn without_suffix(name: &str) -> &str {
-    name.split_once('.').map_or(name, |(name, _)| name)
+    let found = PhysicalFunction::from(found);
+    found.replaces(&named.into(), has_line, known.adds_to_same_function)
 }
 
 fn shown(frames: &Frames) -> Vec<JsonFrame<'_>> {
@@ -229,87 +215,4 @@ fn shown(frames: &Frames) -> Vec<JsonFrame<'_>> {
 
 fn text(shared: &Option<Arc<str>>) -> Option<Cow<'_, str>> {
     shared.as_deref().map(Cow::Borrowed)
-}
-
-#[cfg(test)]
-mod tests {
-    use backsight_formats::ndjson::{AddressLine, JsonFrame};
-    use backsight_symbolize::{Frame, Frames};
-    use backsight_types::{Reason, VirtOffset};
-
-    use super::{Known, adds_lines};
-
-    fn frame(function: Option<&str>, start: u64, line: Option<u32>) -> Frames {
-        let mut frame = Frame::default();
-        frame.function = function.map(Into::into);
-        frame.start = Some(VirtOffset(start));
-        frame.line = line;
-        Frames::of(vec![frame]).expect("a frame")
-    }
-
-    #[test]
-    fn lines_replace_a_name_where_they_are_of_its_function() {
-        let (module, mut image) = (
-            Known::without_id(Reason::Kernel),
-            Known::without_id(Reason::Kernel),
-        );
-        image.adds_to_same_function = false;
-        let listed = |start: Option<u64>| AddressLine {
-            frames: vec![JsonFrame {
-                function: Some("f.isra.0".into()),
-                start: start.map(VirtOffset),
-                ..JsonFrame::default()
-            }],
-            ..AddressLine::default()
-        };
-        let cases = [
-            (
-                "the same",
-                frame(Some("f"), 16, Some(1)),
-                Some(16),
-                true,
-                true,
-            ),
-            (
-                "no line",
-                frame(Some("f"), 16, None),
-                Some(16),
-                false,
-                false,
-            ),
-            (
-                "no function",
-                frame(None, 16, Some(1)),
-                Some(16),
-                false,
-                false,
-            ),
-            (
-                "another start",
-                frame(Some("f"), 32, Some(1)),
-                Some(16),
-                false,
-                true,
-            ),
-            (
-                "the name alone",
-                frame(Some("f"), 16, Some(1)),
-                None,
-                true,
-                true,
-            ),
-            (
-                "another name",
-                frame(Some("g"), 16, Some(1)),
-                None,
-                false,
-                true,
-            ),
-        ];
-        for (name, found, start, of_module, of_image) in cases {
-            let answer = listed(start);
-            assert_eq!(adds_lines(&found, &answer, &module), of_module, "{name}");
-            assert_eq!(adds_lines(&found, &answer, &image), of_image, "{name}");
-        }
-    }
 }

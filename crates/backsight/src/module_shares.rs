@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use backsight_profile::{LocationIdx, Profile, StackIdx};
 use backsight_types::ModuleIdx;
 
+use crate::kernel_lines::wants_lines;
+
 /// A module, and the part of the profile that has it in its stacks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModuleShare {
     /// The module.
     pub module: ModuleIdx,
-    /// The values of the samples with an unnamed location of the module in their stacks, of
-    /// those of all samples: 0 to 1.
+    /// The values of the samples with an unnamed location of the module in their stacks, or one
+    /// of the kernel without lines, of those of all samples: 0 to 1.
     pub share: f64,
 }
 
@@ -65,10 +67,12 @@ fn values_of_stacks(profile: &Profile) -> HashMap<Option<StackIdx>, f64> {
     }
 }
 
-/// Returns the module whose symbols this location wants.
+/// Returns the module whose symbols this location wants, or whose lines if it is of the kernel,
+/// which lists its names.
 fn waits_for(profile: &Profile, location: LocationIdx) -> Option<ModuleIdx> {
     let location = profile.location(location)?;
-    location.module.filter(|_| location.frames.len == 0)
+    let waits = location.frames.len == 0 || wants_lines(location, &profile.frames);
+    location.module.filter(|_| waits)
 }
 
 #[cfg(test)]

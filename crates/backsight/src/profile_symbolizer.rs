@@ -11,6 +11,7 @@ use backsight_types::{Lookup, ModuleIdx, Reason};
 use rayon::prelude::*;
 
 use crate::find::ModuleFiles;
+use crate::kernel_lines::{PhysicalFunction, wants_lines};
 use crate::lookup::Known;
 
 /// Locations that are looked up together. At 40 bytes each for request and answer, a batch stays
@@ -62,7 +63,8 @@ impl ProfileSymbolizer {
     /// its frames, or the reason why there are none.
     ///
     /// Existing frames are kept: the machine that recorded the profile may have had better
-    /// information.
+    /// information. A name alone of a function of the kernel is replaced by frames with lines, if
+    /// the kernel's files have them and agree that this function is there.
     pub fn look_up(&mut self, profile: &mut Profile) -> LookedUp {
         let mut report = LookedUp {
             by_path_alone: self.introduce(profile),
@@ -143,35 +145,41 @@ impl ProfileSymbolizer {
     }
 
     fn batch(&mut self, profile: &mut Profile, end: usize, oversized: &mut Vec<Oversized>) {
-        let mut asked: Vec<(usize, Reason)> = Vec::new();
+        let mut asked: Vec<(usize, Known)> = Vec::new();
         let mut requests = Vec::new();
-        let batch = profile.locations.iter_mut().enumerate();
+        let Profile {
+            locations, frames, ..
+        } = &mut *profile;
+        let batch = locations.iter_mut().enumerate();
         for (at, location) in batch.take(end).skip(self.done) {
-            let Some((place, Known { id, otherwise, .. })) = request_of(location, &self.known)
-            else {
+            let Some((place, known)) = request_of(location, frames, &self.known) else {
                 continue;
             };
-            match id {
+            match known.id {
                 Some(module) => {
-                    asked.push((at, otherwise));
+                    asked.push((at, known));
                     requests.push(Request::new(module, place, location.lookup));
                 }
-                None => location.reason = Some(otherwise),
+                None if location.frames.len == 0 => location.reason = Some(known.otherwise),
+                None => {}
             }
         }
         let answers = &mut self.answers;
         self.symbolizer
             .symbolize_each(&requests, answers, |place, answer| {
-                let filled = answer.map(|stack| fill(profile, stack));
-                let Some((at, otherwise)) = asked.get(place) else {
+                let Some((at, known)) = asked.get(place) else {
                     return;
                 };
+                if is_kept(profile, *at, &answer, *known) {
+                    return;
+                }
+                let filled = answer.map(|stack| fill(profile, stack));
                 let Some(location) = profile.locations.get_mut(*at) else {
                     return;
                 };
                 match filled {
                     Ok((frames, reason)) => (location.frames, location.reason) = (frames, reason),
-                    Err(Reason::NoSymbols) => location.reason = Some(*otherwise),
+                    Err(Reason::NoSymbols) => location.reason = Some(known.otherwise),
                     Err(reason) => location.reason = Some(reason),
                 }
             });
@@ -187,7 +195,7 @@ impl ProfileSymbolizer {
     fn introduce(&mut self, profile: &Profile) -> Vec<ModuleIdx> {
         let new = profile.locations.iter().skip(self.done);
         let mut wanted: Vec<ModuleIdx> = new
-            .filter(|location| location.frames.len == 0)
+            .filter(|location| location.frames.len == 0 || wants_lines(location, &profile.frames))
             .filter_map(|location| location.module)
             .filter(|module| !self.known.contains_key(module))
             .collect();
@@ -213,10 +221,34 @@ impl ProfileSymbolizer {
     }
 }
 
-fn request_of(location: &Location, known: &HashMap<ModuleIdx, Known>) -> Option<(Place, Known)> {
-    let place = place_of(location).filter(|_| location.frames.len == 0);
+fn request_of(
+    location: &Location,
+    frames: &[ProfileFrame],
+    known: &HashMap<ModuleIdx, Known>,
+) -> Option<(Place, Known)> {
     let known = location.module.and_then(|index| known.get(&index));
-    place.zip(known.copied())
+    let is_asked = |known: &&Known| {
+        location.frames.len == 0 || known.may_add_lines && wants_lines(location, frames)
+    };
+    let known = known.filter(is_asked).copied();
+    place_of(location).zip(known)
+}
+
+/// Returns whether a location keeps the frames that it has, whatever was found.
+fn is_kept(profile: &Profile, at: usize, found: &Result<Stack<'_>, Reason>, known: Known) -> bool {
+    let location = profile.locations.get(at);
+    let frames = location.map(|location| profile.frames_of(location));
+    let Some(listed) = frames.and_then(<[_]>::last) else {
+        return false;
+    };
+    let Ok(stack) = found else { return true };
+    let has_line = stack.frames().any(|frame| frame.line.is_some());
+    let Some(physical) = stack.frames().last() else {
+        return true;
+    };
+    let listed = PhysicalFunction::of_profile(listed, &profile.strings);
+    let must_be_same = known.adds_to_same_function;
+    !PhysicalFunction::from(physical).replaces(&listed, has_line, must_be_same)
 }
 
 fn place_of(location: &Location) -> Option<Place> {

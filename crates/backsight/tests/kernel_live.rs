@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 use backsight::formats::ndjson::{AddressLine, JsonLine, Reader, Writer};
 use backsight::symbolize::Symbolizer;
@@ -9,6 +10,7 @@ use backsight::types::{AbsAddr, FileOffset, Lookup, Module, ModuleIdx, Outcome};
 use backsight::{
     KernelError, KernelOptions, Known, Live, LiveKernel, Lookups, ModuleFiles, RunningKernel,
 };
+use testkit::bpf::LoadedBpf;
 
 /// As many addresses as are looked up.
 const ADDRESSES: u64 = 10_000;
@@ -34,8 +36,14 @@ fn by_hand(text: &str) -> ByHand {
     all
 }
 
+/// A BPF program that stays loaded while the tests run, so that there is one.
+static BPF: LazyLock<Result<LoadedBpf, String>> = LazyLock::new(LoadedBpf::load);
+
 /// Opens the kernel, and lists it by hand. Says why not if the kernel lists nothing.
 fn kernel() -> Option<(RunningKernel, ByHand)> {
+    if let Err(why) = &*BPF {
+        testkit::skip(why);
+    }
     let kernel = match RunningKernel::open(KernelOptions::default()) {
         Ok(kernel) => kernel,
         Err(error @ (KernelError::List(_) | KernelError::Symbols(_))) => {
@@ -136,11 +144,24 @@ fn places_are_those_of_an_independent_search() {
     }
     println!("{kinds:?}");
     assert!(kinds["image"] > ADDRESSES / 2, "{kinds:?}");
+    let has_bpf = want.values().flatten().any(|(name, module)| {
+        name.starts_with("bpf_prog_") && name.ends_with("_busy") && module.as_deref() == Some("bpf")
+    });
+    assert_eq!(has_bpf, BPF.is_ok() && is_compiled(), "{kinds:?}");
+    assert_eq!(kinds.contains_key("bpf"), has_bpf, "{kinds:?}");
     assert_eq!(
         kinds.contains_key("modules"),
         !bases.is_empty(),
         "{kinds:?}"
     );
+}
+
+/// Whether the kernel compiles BPF programs, and lists them.
+fn is_compiled() -> bool {
+    let functions = BPF
+        .as_ref()
+        .map(|loaded| loaded.functions().expect("it is ours"));
+    functions.is_ok_and(|functions| !functions.is_empty())
 }
 
 /// What another host would get: the lines of NDJSON, and nothing of this kernel.

@@ -22,6 +22,12 @@ pub const TEXT: u64 = LINKED + KASLR;
 /// Where the module's first byte is in memory.
 pub const MODULE: u64 = 0xffff_ffff_c020_1000;
 
+/// Where a BPF program is in memory.
+pub const BPF: u64 = MODULE + 0x10_0000;
+
+/// Its name.
+pub const BPF_NAME: &str = "bpf_prog_6deef7357e7b4530_count";
+
 /// The build ID of the image, as hexadecimal digits.
 pub const IMAGE_ID: &str = "1111111111111111111111111111111111111111";
 
@@ -114,8 +120,8 @@ pub fn kallsyms() -> String {
     for (name, at) in ["served_first", "served_second"].iter().zip([0, 0x100]) {
         list += &format!("{:016x} t {name}\t[served]\n", MODULE + at);
     }
-    let [bpf, ftrace] = [0x10_0000, 0x20_0000].map(|at| MODULE + at);
-    list += &format!("{bpf:016x} t bpf_prog_6deef7357e7b4530_count\t[bpf]\n");
+    let ftrace = MODULE + 0x20_0000;
+    list += &format!("{BPF:016x} t {BPF_NAME}\t[bpf]\n");
     list + &format!("{ftrace:016x} t ftrace_trampoline\t[__builtin__ftrace]\n")
 }
 
@@ -172,7 +178,8 @@ pub fn vmlinux(build_id: &str) -> Result<Vec<u8>, String> {
          .note.gnu.build-id : {{ *(.note.gnu.build-id) }}\n\
          .data : {{ *(.data .bss) }} }}\n"
     );
-    let source: String = FUNCTIONS.iter().map(|name| function(name, "")).collect();
+    let [first, second, third] = FUNCTIONS;
+    let source = function(first, "") + &function(second, "") + &with_inlined_call(third);
     let link = ["-T", "script", "-e", "0"];
     build("vmlinux", &source, &script, &link, build_id)
 }
@@ -203,6 +210,16 @@ fn function(name: &str, rest: &str) -> String {
     format!(
         "__attribute__((section(\".text.{name}\"))) int {name}(int x) {{\n\
          extern volatile int sink;\nsink = x;\nreturn sink;{rest}\n}}\n"
+    )
+}
+
+/// Returns a function all of whose work is in a function that is inlined into it.
+fn with_inlined_call(name: &str) -> String {
+    format!(
+        "static inline __attribute__((always_inline)) int inlined(int x) {{\n\
+         sink = x;\nreturn sink;\n}}\n\
+         __attribute__((section(\".text.{name}\"))) int {name}(int x) {{\n\
+         return inlined(x + 1);\n}}\n"
     )
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | [`bpf`] | a BPF program that is loaded, and where the kernel put its lines |
 //! | [`breakpad`] | Breakpad symbol files, written from known functions and lines |
 //! | [`child`] | a process with a memory map that the test controls |
 //! | `differential` | other symbolizers, and their known differences (a feature) |
@@ -10,6 +11,7 @@
 //! | [`jitdump`] | jitdump files, written by the fields of the format |
 //! | [`kernel`] | the behaviour of this kernel's `PROCMAP_QUERY`, tested without our code |
 //! | [`kernel_tree`] | a made-up root directory of a kernel |
+//! | [`kernel_recording`] | recordings of that kernel |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
 //! | [`memory`] | the peak memory of a command |
 //! | [`naive`] | a simple and slow lookup of an address |
@@ -29,6 +31,8 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod archived;
+#[allow(unsafe_code, reason = "bpf(2), and the descriptors that it makes")]
+pub mod bpf;
 pub mod breakpad;
 pub mod busy;
 pub mod child;
@@ -40,6 +44,7 @@ pub mod go;
 pub mod http;
 pub mod jitdump;
 pub mod kernel;
+pub mod kernel_recording;
 pub mod kernel_tree;
 pub mod maps;
 pub mod memory;

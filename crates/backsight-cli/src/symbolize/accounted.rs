@@ -19,6 +19,7 @@ use crate::kept_indexes::report_not_written;
 use crate::oversized;
 use crate::shortfalls;
 use crate::symbol_files::SymbolFilesFlag;
+use crate::vmlinux::VmlinuxFlag;
 
 /// Something that contains a symbolizer.
 pub(crate) trait HasSymbolizer {
@@ -56,6 +57,7 @@ pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
     index_dir: Option<IndexDir>,
     debuginfod: Debuginfod,
     symbol_files: SymbolFilesFlag,
+    vmlinux: VmlinuxFlag,
     verbose: bool,
     verbose_flag: &'static str,
 }
@@ -68,6 +70,7 @@ impl<S: HasSymbolizer> Accounted<S> {
             index_dir: symbols.index_dir.dir(),
             debuginfod: symbols.debuginfod().clone(),
             symbol_files: symbols.symbol_files.clone(),
+            vmlinux: symbols.vmlinux.clone(),
             verbose: symbols.verbose,
             verbose_flag: symbols.verbose_flag(),
         }
@@ -140,6 +143,7 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
         }
         shortfalls::report(symbolizer, self.verbose_flag);
         self.symbol_files.report();
+        self.vmlinux.report(symbolizer);
         report_not_written(symbolizer, self.index_dir.as_ref());
         self.debuginfod.report(self.verbose);
     }

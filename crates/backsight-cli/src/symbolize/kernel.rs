@@ -23,7 +23,8 @@ pub(super) fn run(
 ) -> Result<u64> {
     let options = KernelOptions::default()
         .with_root(root)
-        .with_symbols(symbols.options());
+        .with_symbols(symbols.options())
+        .with_vmlinux(symbols.vmlinux());
     let kernel = LiveKernel::open(options);
     let kernel = kernel.map_err(|error| Failure::Failed(error.to_string()))?;
     let mut live = Accounted::new(kernel, symbols);

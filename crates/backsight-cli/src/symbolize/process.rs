@@ -130,6 +130,7 @@ impl LiveProcess {
         let options = options
             .with_kernel_root(Some(kernel_root))
             .with_symbols(symbols.options())
+            .with_vmlinux(symbols.vmlinux())
             .with_maps_of(symbols.maps_of());
         allow_open_files();
         let live = backsight::Live::open_with(pid, options).map_err(failed)?;

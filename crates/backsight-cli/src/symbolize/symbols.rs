@@ -1,5 +1,7 @@
 //! The flags for looking up symbols that several commands share.
 
+use std::path::{Path, PathBuf};
+
 use backsight::{MapsOf, ModuleFiles};
 
 use crate::debug_files::DebugFiles;
@@ -8,6 +10,7 @@ use crate::failure::{Done, Failure, Result};
 use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
 use crate::symbol_files::SymbolFilesFlag;
+use crate::vmlinux::VmlinuxFlag;
 
 /// How to look up symbols.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -17,6 +20,9 @@ pub(crate) struct Symbols {
 
     #[command(flatten)]
     pub(super) symbol_files: SymbolFilesFlag,
+
+    #[command(flatten)]
+    pub(super) vmlinux: VmlinuxFlag,
 
     #[command(flatten)]
     pub(super) index_dir: KeptIndexes,
@@ -101,12 +107,19 @@ impl Symbols {
     pub(crate) fn check(&self) -> Done {
         let indexes = self.index_dir.check();
         let debug_files = self.debug_files.check();
-        indexes.and(debug_files).and(self.symbol_files.check())
+        let symbol_files = self.symbol_files.check();
+        let checked = indexes.and(debug_files).and(symbol_files);
+        checked.and(self.vmlinux.check())
     }
 
     /// As [`check`](Self::check), where files are found and no symbols are looked up.
     pub(crate) fn check_debug_files(&self) -> Done {
         self.debug_files.check()
+    }
+
+    /// Returns the file that the user named as the kernel's image.
+    pub(crate) fn vmlinux(&self) -> Option<PathBuf> {
+        self.vmlinux.path().map(Path::to_owned)
     }
 
     /// Sets the size of the thread pool.
@@ -133,5 +146,6 @@ impl Symbols {
         ModuleFiles::of_this_host()
             .with_symbols(self.options())
             .with_trust_in_paths(self.debug_files.trust_paths)
+            .with_vmlinux(self.vmlinux())
     }
 }

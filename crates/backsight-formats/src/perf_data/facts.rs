@@ -5,6 +5,7 @@
 use backsight_types::BuildId;
 use backsight_types::trace::{Facts, FileBuildId};
 
+use super::bpf;
 use crate::bytes::{Bytes, until_zero};
 
 /// The features that are read, by their bit in the header.
@@ -17,6 +18,8 @@ pub(super) mod feature {
     pub(crate) const CPU_DESC: u64 = 8;
     pub(crate) const CMDLINE: u64 = 11;
     pub(crate) const EVENT_DESC: u64 = 12;
+    pub(crate) const BPF_PROG_INFO: u64 = 25;
+    pub(crate) const BPF_BTF: u64 = 26;
     pub(crate) const CLOCK_DATA: u64 = 29;
     /// The number of bits for features.
     pub(crate) const END: u64 = 256;
@@ -24,8 +27,8 @@ pub(super) mod feature {
 
 /// Whether this feature is read.
 pub(super) fn is_read(feature: u64) -> bool {
-    use feature::{ARCH, BUILD_ID, CLOCK_DATA, CMDLINE, CPU_DESC, EVENT_DESC};
-    use feature::{HOSTNAME, OS_RELEASE, VERSION};
+    use feature::{ARCH, BPF_BTF, BPF_PROG_INFO, BUILD_ID, CLOCK_DATA, CMDLINE, CPU_DESC};
+    use feature::{EVENT_DESC, HOSTNAME, OS_RELEASE, VERSION};
     matches!(
         feature,
         BUILD_ID
@@ -36,6 +39,8 @@ pub(super) fn is_read(feature: u64) -> bool {
             | CPU_DESC
             | CMDLINE
             | EVENT_DESC
+            | BPF_PROG_INFO
+            | BPF_BTF
             | CLOCK_DATA
     )
 }
@@ -63,6 +68,8 @@ pub(super) fn take_feature(facts: &mut Facts, feature: u64, bytes: &[u8], big: b
             facts.clock = at.u64().zip(at.u64());
         }
         feature::BUILD_ID => take_build_ids(facts, bytes, big),
+        feature::BPF_PROG_INFO => facts.bpf_programs = bpf::programs(bytes, big),
+        feature::BPF_BTF => facts.btf = bpf::btf(bytes, big),
         _ => {}
     }
 }

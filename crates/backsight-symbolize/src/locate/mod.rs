@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   DEBUG_DIR/.build-id/77/c7…4d.debug      DEBUG_DIR is /usr/lib/debug by default
+//!   DEBUG_DIR/.build-id/77/c7…4d/debug      as perf keeps it, in ~/.debug by default
 //!   FOLDER/NAME                             FOLDER is the module's own
 //!   FOLDER/.debug/NAME
 //!   DEBUG_DIR/FOLDER/NAME
@@ -28,12 +29,14 @@
 //! is looked at.
 
 mod fetched;
+mod kallsyms;
 mod module;
 mod named;
 mod search;
 mod search_base;
 mod site;
 
+pub use kallsyms::open as open_kallsyms;
 pub use module::find as find_module;
 pub(crate) use search::FileSearch;
 pub use search::find_debug_file;

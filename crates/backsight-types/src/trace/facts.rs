@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::bpf::{BpfProgramInfo, BtfBlob};
 use crate::build_id::BuildId;
 
 /// The metadata of a recording.
@@ -26,6 +27,10 @@ pub struct Facts {
     pub events: Vec<EventType>,
     /// The build IDs of files. `perf record` reads them when it ends.
     pub build_ids: Vec<FileBuildId>,
+    /// The BPF programs that were there, without those that a pipe leaves out.
+    pub bpf_programs: Vec<BpfProgramInfo>,
+    /// Their type information.
+    pub btf: Vec<BtfBlob>,
     /// The same time in nanoseconds since 1970 and on the recording's clock.
     pub clock: Option<(u64, u64)>,
     /// The number of that clock in `clock_gettime`.

@@ -19,6 +19,7 @@
 //! # let _ = event;
 //! ```
 
+mod bpf;
 mod branches;
 mod byte_order;
 mod captured;
@@ -28,6 +29,7 @@ mod facts;
 mod process;
 mod sample;
 
+pub use bpf::{BpfFunctionInfo, BpfLineInfo, BpfProgramInfo, BtfBlob};
 pub use branches::Branches;
 pub use byte_order::ByteOrder;
 pub use captured::CapturedAddrs;

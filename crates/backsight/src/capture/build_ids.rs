@@ -9,12 +9,16 @@ use crate::kernel::IMAGE_PATH;
 
 /// Build IDs by path, and by whether the file belongs to the kernel.
 #[derive(Debug, Default)]
-pub(super) struct RecordedBuildIds(HashMap<(Vec<u8>, bool), BuildId>);
+pub(super) struct RecordedBuildIds {
+    by_path: HashMap<(Vec<u8>, bool), BuildId>,
+    /// How many of those that the recording lists were taken.
+    taken: usize,
+}
 
 impl RecordedBuildIds {
     /// Adds the build IDs that the recording has listed so far.
     pub(super) fn take(&mut self, facts: &Facts) {
-        for file in &facts.build_ids {
+        for file in facts.build_ids.iter().skip(self.taken) {
             // The kernel image may be listed under the path of a vmlinux.
             let is_image = file.is_kernel && !is_kernel_module(&file.path);
             let path = if is_image {
@@ -22,18 +26,19 @@ impl RecordedBuildIds {
             } else {
                 file.path.clone()
             };
-            self.0.insert((path, file.is_kernel), file.build_id);
+            self.by_path.insert((path, file.is_kernel), file.build_id);
         }
+        self.taken = facts.build_ids.len();
     }
 
     /// Returns the build ID of a file. `path` is mutable to avoid a copy, and is unchanged on
     /// return.
     pub(super) fn of(&self, path: &mut Vec<u8>, is_kernel: bool) -> Option<BuildId> {
-        if self.0.is_empty() {
+        if self.by_path.is_empty() {
             return None;
         }
         let key = (std::mem::take(path), is_kernel);
-        let build_id = self.0.get(&key).copied();
+        let build_id = self.by_path.get(&key).copied();
         *path = key.0;
         build_id
     }

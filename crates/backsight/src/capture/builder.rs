@@ -131,6 +131,12 @@ impl ProfileBuilder {
         self.capture.take_profile(facts)
     }
 
+    /// Updates what is known of the recorded kernel and of the build IDs of files: modules that are
+    /// mapped from here on get them.
+    pub(super) fn learn(&mut self, facts: &Facts) {
+        self.capture.learn(facts);
+    }
+
     /// Returns the profile as built so far, without the samples of the current piece.
     pub fn profile_mut(&mut self) -> &mut Profile {
         &mut self.capture.profile

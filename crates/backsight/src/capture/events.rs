@@ -83,13 +83,28 @@ impl Capture {
         capture.piece.places.made = MadeCode::new(options.maps, facts, is_of_host);
         let hostname = facts.hostname.as_deref();
         capture.piece.trust_inodes = files::is_of(capture.files.host(), hostname);
-        capture.piece.recorded_kernel = RecordedKernel {
-            hostname: facts.hostname.clone(),
-            os_release: facts.os_release.clone(),
-        };
-        capture.build_ids.take(facts);
+        capture.learn(facts);
         capture.events(&facts.events);
         capture
+    }
+
+    /// Takes what the recording has said so far of its kernel and of the build IDs of files. In a
+    /// pipe, that comes among the events.
+    pub(super) fn learn(&mut self, facts: &Facts) {
+        let recorded = &mut self.piece.recorded_kernel;
+        // Asked before each event, so without comparing texts.
+        let is_told =
+            |known: &Option<String>, told: &Option<String>| known.is_some() || told.is_none();
+        let is_known = is_told(&recorded.hostname, &facts.hostname)
+            && is_told(&recorded.os_release, &facts.os_release);
+        if !is_known {
+            *recorded = RecordedKernel {
+                hostname: facts.hostname.clone(),
+                os_release: facts.os_release.clone(),
+            };
+        }
+        self.build_ids.take(facts);
+        self.piece.places.kernel.learn_programs(facts);
     }
 
     /// Returns the names of all events if none matches the requested name.
@@ -310,19 +325,20 @@ impl Capture {
             profile,
             threads,
             files,
+            build_ids,
             ..
         } = self;
-        piece.finish(profile, files);
+        piece.finish(profile, build_ids, files);
         piece.add_mappings(threads.take_mapped(), profile);
     }
 
     /// Ends the recording: replays the rest, and adds the metadata known only at the end.
     pub(super) fn conclude(&mut self, facts: &Facts) -> Unproven {
+        self.learn(facts);
         self.off_cpu.finish(&mut self.piece.switches);
         self.finish_piece();
         self.events(&facts.events);
         self.columns.choose(&mut self.profile);
-        self.build_ids.take(facts);
         about::complete(&self.build_ids, &mut self.profile);
         about::comment(facts, self.times, &mut self.profile);
         files::unproven(

@@ -1,20 +1,64 @@
-//! Names of kernel functions, if the recorded kernel is the one that is running.
+//! Names of kernel functions by their addresses, which hold for one boot.
 //!
-//! Addresses in `/proc/kallsyms` hold for one boot only. So the kernel must be the same, by
-//! build ID or, without one, by release; and its text must start at the same address. With
-//! KASLR, the start address differs after a reboot.
+//! ```text
+//!   the host's /proc/kallsyms            if its kernel is the recorded one
+//!   DEBUG_DIR/.build-id/xx/rest/kallsyms as `perf record` keeps it, in ~/.debug by default
+//! ```
+//!
+//! The host's kernel is the recorded one if it has its build ID; or, without one, its release, its
+//! host name, and its text at the same address. A list that `perf` kept counts by the build ID in
+//! its path.
+//!
+//! With KASLR, the text is elsewhere after a reboot. Then a list names the image, which is moved as
+//! a whole, and nothing else.
+//!
+//! Code that the kernel made at run time, such as BPF programs, has its name in a record; and lines
+//! that the recording has of it, or the host's kernel, if it still has that program there.
 
 use std::fs::File;
 use std::io::BufReader;
 
-use backsight_symbolize::Kallsyms;
-use backsight_types::{AbsAddr, BuildId, Lookup, Module};
+use backsight_symbolize::{BpfLines, Kallsyms, KernelCode, demangle};
+use backsight_types::trace::{ChainEntry, Facts};
+use backsight_types::{AbsAddr, BuildId, FileOffset, Lookup, Module};
 
+use crate::find::ModuleFiles;
 use crate::host::Host;
 
-/// The kernel's symbols; `None` if they are not available.
+/// Bytes of a demangled name at most.
+const MAX_NAME_BYTES: usize = 64 << 10;
+
+/// What names the code of the recorded kernel by its address.
 #[derive(Debug, Default)]
-pub(super) struct KernelSymbols(Option<Kallsyms>);
+pub(super) struct KernelSymbols {
+    /// `None` if no list is available.
+    list: Option<Listed>,
+    /// The lines of BPF programs that the recording has.
+    bpf: BpfLines,
+}
+
+/// A list of symbols of the recorded kernel.
+#[derive(Debug)]
+struct Listed {
+    symbols: Kallsyms,
+    /// What is added to a recorded address to get the one in the list: not 0 if the list is of
+    /// another boot.
+    shift: u64,
+    is_of_host: bool,
+}
+
+/// A place in a function of the kernel.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct KernelFunction {
+    pub(super) name: String,
+    /// Its name in the list, if it was demangled.
+    pub(super) linkage_name: Option<String>,
+    /// How far behind its start the address is.
+    pub(super) into: u64,
+    pub(super) file: Option<String>,
+    pub(super) line: Option<u32>,
+    pub(super) column: Option<u32>,
+}
 
 /// What the recording says about its kernel.
 #[derive(Debug, Default)]
@@ -24,31 +68,138 @@ pub(super) struct RecordedKernel {
 }
 
 impl KernelSymbols {
-    /// Reads the symbols of the host's kernel, if it is the recorded one and has its text at
-    /// `text`.
-    pub(super) fn of_host(
-        host: &Host,
+    /// Reads the symbols of the recorded kernel, which has its text at `text`.
+    pub(super) fn learn_image(
+        &mut self,
+        files: &ModuleFiles,
         recorded: &RecordedKernel,
         image: &Module,
         text: AbsAddr,
-    ) -> Self {
-        let list = host.kallsyms.as_ref();
-        let Some(list) = list.filter(|_| is_running(host, recorded, image.build_id)) else {
-            return Self(None);
-        };
-        let list = File::open(list).ok();
-        let list = list.and_then(|list| Kallsyms::read(BufReader::new(list)).ok());
-        Self(list.filter(|list| list.text() == Some(text)))
+    ) {
+        let host = of_host(files.host(), recorded, image.build_id, text);
+        let kept = || of_perf(files, image.build_id?, text);
+        self.list = host.or_else(kept);
     }
 
-    /// Returns the name of the function that contains an address.
-    pub(super) fn name(&self, addr: AbsAddr, lookup: Lookup) -> Option<String> {
-        let addr = match lookup {
-            Lookup::Exact => addr,
-            Lookup::Return => AbsAddr(addr.0.checked_sub(1)?),
+    /// Takes the BPF programs that the recording describes.
+    pub(super) fn learn_programs(&mut self, facts: &Facts) {
+        if self.bpf.is_empty() && !facts.bpf_programs.is_empty() {
+            self.bpf = BpfLines::new(&facts.bpf_programs, &facts.btf);
+        }
+    }
+
+    /// Returns whether the recorded kernel is the host's, in the same boot.
+    pub(super) fn are_of_host(&self) -> bool {
+        self.list.as_ref().is_some_and(|list| list.is_of_host)
+    }
+
+    /// Returns the function of an address, which is this far behind the first byte of the module
+    /// with this path.
+    pub(super) fn function(
+        &self,
+        entry: &ChainEntry,
+        path: &[u8],
+        offset: FileOffset,
+        files: &ModuleFiles,
+    ) -> Option<KernelFunction> {
+        let back = match entry.lookup {
+            Lookup::Exact => 0,
+            Lookup::Return => 1,
         };
-        let symbol = self.0.as_ref()?.at(addr)?;
-        Some(symbol.name.to_owned())
+        match made_code_of(path) {
+            // Its record has its name. Other code may be there now.
+            Some(name) => Some(self.made(name, entry.addr, offset, back, files)),
+            None => self.listed(entry.addr, back),
+        }
+    }
+
+    fn listed(&self, addr: AbsAddr, back: u64) -> Option<KernelFunction> {
+        let list = self.list.as_ref()?;
+        let at = AbsAddr(addr.0.checked_sub(back)?.wrapping_add(list.shift));
+        let symbol = list.symbols.at(at)?;
+        if list.shift != 0 && symbol.code() != KernelCode::Image {
+            return None;
+        }
+        let listed = symbol.name.to_owned();
+        let shown = demangle(&listed, MAX_NAME_BYTES);
+        let (name, linkage_name) = match shown {
+            Some(shown) => (shown, Some(listed)),
+            None => (listed, None),
+        };
+        Some(KernelFunction {
+            name,
+            linkage_name,
+            into: at.distance_from(symbol.start)?.saturating_add(back),
+            ..KernelFunction::default()
+        })
+    }
+
+    fn made(
+        &self,
+        name: &str,
+        addr: AbsAddr,
+        FileOffset(into): FileOffset,
+        back: u64,
+        files: &ModuleFiles,
+    ) -> KernelFunction {
+        let start = AbsAddr(addr.0.saturating_sub(into));
+        let at = AbsAddr(addr.0.saturating_sub(back));
+        let loaded = || {
+            let running = self.are_of_host().then(|| files.running()).flatten();
+            running?.bpf_source(name, start, at)
+        };
+        let source = self.bpf.at(name, start, at).or_else(loaded);
+        KernelFunction {
+            name: name.to_owned(),
+            linkage_name: None,
+            into,
+            file: source.and_then(|source| source.file).map(str::to_owned),
+            line: source.and_then(|source| source.line),
+            column: source.and_then(|source| source.column),
+        }
+    }
+}
+
+/// Returns the name of code that the kernel made at run time, such as a BPF program, by the path of
+/// its module: other modules are in brackets or have an absolute path.
+fn made_code_of(path: &[u8]) -> Option<&str> {
+    let name = str::from_utf8(path).ok()?;
+    (!name.is_empty() && !name.starts_with(['[', '/'])).then_some(name)
+}
+
+fn of_host(
+    host: &Host,
+    recorded: &RecordedKernel,
+    build_id: Option<BuildId>,
+    text: AbsAddr,
+) -> Option<Listed> {
+    let list = host.kallsyms.as_ref();
+    let list = list.filter(|_| is_running(host, recorded, build_id))?;
+    let list = Listed::read(File::open(list).ok()?, text)?;
+    let is_same_boot = list.shift == 0;
+    (is_same_boot || build_id.is_some()).then_some(Listed {
+        is_of_host: is_same_boot,
+        ..list
+    })
+}
+
+/// Returns the list that `perf` kept when it recorded.
+fn of_perf(files: &ModuleFiles, id: BuildId, text: AbsAddr) -> Option<Listed> {
+    Listed::read(
+        backsight_symbolize::open_kallsyms(id, files.symbols())?,
+        text,
+    )
+}
+
+impl Listed {
+    /// Reads a list for a recording that has the kernel's text at `text`.
+    fn read(list: File, text: AbsAddr) -> Option<Self> {
+        let symbols = Kallsyms::read(BufReader::new(list)).ok()?;
+        Some(Self {
+            shift: symbols.text()?.0.wrapping_sub(text.0),
+            symbols,
+            is_of_host: false,
+        })
     }
 }
 

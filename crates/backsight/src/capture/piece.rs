@@ -4,9 +4,10 @@ use backsight_normalize::{KERNEL_PID, Mmap, ProcessRecord, Replay};
 use backsight_profile::{self as profile, Profile};
 use backsight_types::trace;
 use backsight_types::trace::{ChainEntry, SampleRecord};
-use backsight_types::{ModuleKind, Perms};
+use backsight_types::{Module, ModuleKind, Perms};
 use hashbrown::HashMap;
 
+use super::build_ids::RecordedBuildIds;
 use super::chains::{ChainContext, ChainIdx, Chains};
 use super::files;
 use super::kernel::{KernelSymbols, RecordedKernel};
@@ -16,7 +17,7 @@ use super::places::Places;
 use super::spaces::{self, ChainQuery, LookupPids};
 use super::threads::Mapped;
 use crate::find::ModuleFiles;
-use crate::kernel::IMAGE_PATH;
+use crate::kernel::{IMAGE_PATH, kernel_module_of};
 
 /// A piece ends when one of these limits is reached. The buffers take at most 10 MB.
 const MAX_SAMPLES: usize = 1 << 16;
@@ -169,11 +170,16 @@ impl Piece {
     }
 
     /// Replays the piece, and adds its samples to the profile.
-    pub(super) fn finish(&mut self, profile: &mut Profile, files: &ModuleFiles) {
+    pub(super) fn finish(
+        &mut self,
+        profile: &mut Profile,
+        build_ids: &RecordedBuildIds,
+        files: &ModuleFiles,
+    ) {
         let outcomes = self.replay.feed(&self.records, &self.queries);
         self.records.clear();
         self.queries.clear();
-        self.add_modules(profile, files);
+        self.add_modules(profile, build_ids, files);
         let mut outcomes = outcomes.into_iter();
         let mut entries = self.entries.as_slice();
         let mut locations = Vec::new();
@@ -210,21 +216,23 @@ impl Piece {
         self.chains.clear_if_large();
     }
 
-    fn add_modules(&mut self, profile: &mut Profile, found_in: &ModuleFiles) {
+    fn add_modules(
+        &mut self,
+        profile: &mut Profile,
+        build_ids: &RecordedBuildIds,
+        found_in: &ModuleFiles,
+    ) {
         let first = profile.modules.len();
         for (at, known) in self.replay.modules().iter().enumerate().skip(first) {
             let mut module = known.module.clone();
             told_from_file(&mut module);
             files::learn(&mut module, found_in, self.trust_inodes);
-            if module.kind == ModuleKind::Kernel && module.path == IMAGE_PATH {
-                let mut mapped = self.replay.code_of(KERNEL_PID);
-                let image =
-                    mapped.find(|mapped| mapped.module.is_some_and(|it| it.as_usize() == at));
-                if let Some(image) = image {
-                    let text = image.range.start;
-                    let (host, recorded) = (found_in.host(), &self.recorded_kernel);
-                    self.places.kernel = KernelSymbols::of_host(host, recorded, &module, text);
-                }
+            if module.kind == ModuleKind::Kernel {
+                // In a pipe, they may come after the mapping.
+                let listed = || build_ids.of(&mut module.path, true);
+                module.build_id = module.build_id.or_else(listed);
+                let (symbols, recorded) = (&mut self.places.kernel, &self.recorded_kernel);
+                learn_of_kernel(&mut module, at, &self.replay, symbols, recorded, found_in);
             }
             profile.modules.push(module);
         }
@@ -278,6 +286,37 @@ impl Piece {
                 start_ns: Some(time_ns),
             });
         }
+    }
+}
+
+/// Reads the kernel's symbols when its image is met. A recording without build IDs gets those of the
+/// host's kernel and modules, if they are proven to be the recorded ones.
+fn learn_of_kernel(
+    module: &mut Module,
+    at: usize,
+    replay: &Replay,
+    symbols: &mut KernelSymbols,
+    recorded: &RecordedKernel,
+    files: &ModuleFiles,
+) {
+    let is_image = module.path == IMAGE_PATH;
+    let wants_id = module.build_id.is_none() && symbols.are_of_host();
+    let is_module = || kernel_module_of(&module.path).is_some();
+    if !(is_image || wants_id && is_module()) {
+        return;
+    }
+    let mut mapped = replay.code_of(KERNEL_PID);
+    let own = mapped.find(|mapped| mapped.module.is_some_and(|it| it.as_usize() == at));
+    let Some(start) = own.map(|mapped| mapped.range.start) else {
+        return;
+    };
+    if !is_image {
+        module.build_id = files.build_id_of_loaded(&module.path, start);
+        return;
+    }
+    symbols.learn_image(files, recorded, module, start);
+    if symbols.are_of_host() {
+        module.build_id = module.build_id.or(files.host().kernel_build_id);
     }
 }
 

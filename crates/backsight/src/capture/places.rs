@@ -3,13 +3,14 @@
 use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
 use backsight_types::trace::{ChainEntry, Context};
 use backsight_types::{
-    AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, ModuleKind, Outcome, Reason,
+    AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, ModuleKind, Outcome, Reason, VirtOffset,
 };
 use hashbrown::HashMap;
 
 use super::kernel::KernelSymbols;
 use super::made_code::MadeCode;
 use crate::find::ModuleFiles;
+use crate::kernel::kernel_module_of;
 
 /// The locations of the profile, by what they resolve to.
 #[derive(Debug, Default)]
@@ -65,7 +66,7 @@ impl Places {
                                 .location(entry, made.flatten(), module, profile, files);
                         profile.add_location(location)?
                     }
-                    false => self.add(entry, module, file_offset, profile)?,
+                    false => self.add(entry, module, file_offset, profile, files)?,
                 };
                 self.located.insert(key, index);
                 Some(index)
@@ -104,18 +105,29 @@ impl Places {
         module: ModuleIdx,
         file_offset: FileOffset,
         profile: &mut Profile,
+        files: &ModuleFiles,
     ) -> Option<LocationIdx> {
         let known = profile.module(module);
         let kind = known.map(|known| AddrKind::from(known.kind));
         let virt_offset = known.and_then(|known| known.virt_offset_of(file_offset));
-        let is_kernel = kind == Some(AddrKind::Kernel);
-        let name = is_kernel.then(|| self.kernel.name(entry.addr, entry.lookup));
-        let frames = name.flatten().and_then(|name| {
-            let function = Some(profile.strings.intern(&name));
-            profile.add_frames([ProfileFrame {
-                function,
+        let function = known
+            .filter(|_| kind == Some(AddrKind::Kernel))
+            .and_then(|known| self.kernel.function(entry, &known.path, file_offset, files));
+        // In the file of a kernel module, virtual offsets count from its first byte.
+        let is_module = known.is_some_and(|known| kernel_module_of(&known.path).is_some());
+        let frames = function.and_then(|function| {
+            let start = file_offset.0.checked_sub(function.into).map(VirtOffset);
+            let strings = &mut profile.strings;
+            let frame = ProfileFrame {
+                function: Some(strings.intern(&function.name)),
+                linkage_name: function.linkage_name.map(|name| strings.intern(&name)),
+                file: function.file.map(|file| strings.intern(&file)),
+                line: function.line,
+                column: function.column,
+                start: start.filter(|_| is_module),
                 ..ProfileFrame::default()
-            }])
+            };
+            profile.add_frames([frame])
         });
         profile.add_location(Location {
             address: None,

@@ -87,7 +87,9 @@ impl<R: Read> PerfData<R> {
         let Self {
             reader, builder, ..
         } = self;
-        while let Some(event) = reader.next() {
+        loop {
+            builder.learn(reader.facts());
+            let Some(event) = reader.next() else { break };
             if builder.take(event) {
                 builder.set_events(&reader.facts().events);
                 return true;

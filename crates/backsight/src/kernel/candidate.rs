@@ -30,27 +30,36 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
+    /// Looks at one path on this host, unless a file was found.
+    pub(super) fn look_at_given(&mut self, path: &Path, proof: Proof) {
+        self.look_in(None, path, proof);
+    }
+
     /// Looks at one path, inside each root and then on this host, unless a file was found.
     pub(super) fn look_at(&mut self, path: &Path, proof: Proof, options: &Options) {
         let roots = options.roots.iter().map(|root| Some(&**root));
         for root in roots.chain([None]) {
-            if self.found.is_some() {
-                return;
-            }
-            let shown = match root {
-                Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
-                None => path.to_owned(),
-            };
-            let opened = open(root, path, proof);
-            let (file, outcome) = match opened {
-                Ok(file) => (Some(file), Ok(())),
-                Err(cause) => (None, Err(Error::new("open", Some(&shown), cause))),
-            };
-            self.sought
-                .push(Sought::new(SoughtKind::Module, shown, outcome));
-            // The path is relative to the root, as debug files are looked for by it there.
-            self.found = file.map(|file| (file, path.to_owned()));
+            self.look_in(root, path, proof);
         }
+    }
+
+    fn look_in(&mut self, root: Option<&Path>, path: &Path, proof: Proof) {
+        if self.found.is_some() {
+            return;
+        }
+        let shown = match root {
+            Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+            None => path.to_owned(),
+        };
+        let opened = open(root, path, proof);
+        let (file, outcome) = match opened {
+            Ok(file) => (Some(file), Ok(())),
+            Err(cause) => (None, Err(Error::new("open", Some(&shown), cause))),
+        };
+        self.sought
+            .push(Sought::new(SoughtKind::Module, shown, outcome));
+        // The path is relative to the root, as debug files are looked for by it there.
+        self.found = file.map(|file| (file, path.to_owned()));
     }
 }
 

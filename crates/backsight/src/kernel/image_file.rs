@@ -34,14 +34,19 @@ pub(super) struct ImageFile {
 }
 
 impl ImageFile {
-    /// Looks for the image with this build ID, at `path` first.
+    /// Looks for the image with this build ID: at `given`, which this host knows by that name, then
+    /// at `path`.
     pub(super) fn find(
         id: BuildId,
+        given: Option<&Path>,
         path: Option<&Path>,
         releases: &[String],
         options: &Options,
     ) -> Self {
         let mut candidates = Candidates::default();
+        if let Some(given) = given {
+            candidates.look_at_given(given, Proof::BuildId(id));
+        }
         let usual = releases.iter().flat_map(|release| places(release, options));
         for path in path.map(Path::to_owned).into_iter().chain(usual) {
             candidates.look_at(&path, Proof::BuildId(id), options);

@@ -26,6 +26,8 @@ pub(crate) struct KernelFiles<'f> {
     pub(crate) installed: &'f Installed,
     /// Whether a file is accepted by its path alone, if the module has no build ID.
     pub(crate) trust_paths: bool,
+    /// A file that is looked at before the usual places of `vmlinux`.
+    pub(crate) vmlinux: Option<&'f Path>,
     /// The kernel's own list, if the module is one of the running kernel.
     pub(crate) names: Option<ModuleNames>,
 }
@@ -46,7 +48,8 @@ impl KernelFiles<'_> {
             return self.without_file(symbolizer, module);
         };
         let releases = self.installed.releases(self.options);
-        let ImageFile { file, text, sought } = ImageFile::find(id, path, releases, self.options);
+        let found = ImageFile::find(id, self.vmlinux, path, releases, self.options);
+        let ImageFile { file, text, sought } = found;
         let Some(text) = text else {
             let known = self.without_file(symbolizer, module);
             return noted(symbolizer, known, sought);

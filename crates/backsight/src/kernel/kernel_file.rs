@@ -36,8 +36,19 @@ impl<'m> KernelFile<'m> {
         let named = Some(path).filter(|path| path.is_absolute());
         match module_name(path) {
             Some(name) => Self::Module(name, named),
+            // `bpf_prog_TAG_NAME`, as recordings call the code of one.
+            None if named.is_none() && !path.starts_with("vmlinux") => Self::None,
             None => Self::Image(named),
         }
+    }
+}
+
+/// Returns the name of the kernel module that has this path in a capture; `None` for the image and
+/// code without a file.
+pub(crate) fn kernel_module_of(path: &[u8]) -> Option<Box<str>> {
+    match KernelFile::of(path) {
+        KernelFile::Module(name, _) => Some(name),
+        _ => None,
     }
 }
 
@@ -58,6 +69,7 @@ mod tests {
             ("[veth]", module("veth", None)),
             (ko, module("a_b", Some(Path::new(ko)))),
             ("[bpf]", KernelFile::None),
+            ("bpf_prog_6deef7357e7b4530_count", KernelFile::None),
             ("[__builtin__kprobes]", KernelFile::None),
             ("[guest.kernel.kallsyms]", KernelFile::None),
             ("[../../etc]", KernelFile::None),

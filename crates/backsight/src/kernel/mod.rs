@@ -15,6 +15,7 @@
 //! (`/sys/kernel/notes`), `kernel/vmcore_info.c` and `fs/proc/kcore.c` (the KASLR offset).
 
 mod area;
+mod bpf_lines;
 mod candidate;
 mod error;
 mod file_names;
@@ -41,6 +42,7 @@ pub use shortfall::KernelShortfall;
 
 pub(crate) use installed::Installed;
 pub(crate) use introduce::KernelFiles;
+pub(crate) use kernel_file::kernel_module_of;
 pub(crate) use module_names::ModuleNames;
 pub(crate) use running::IMAGE_PATH;
 pub(crate) use session::KernelSession;

@@ -13,6 +13,9 @@ pub struct KernelOptions {
     /// Options of the symbolizer, such as roots and debug directories. If `root` is not `/`, files
     /// are looked for in it, too.
     pub symbols: backsight_symbolize::Options,
+    /// A file that is looked at before the usual places of `vmlinux`, as this host names it.
+    /// It counts if it has the kernel's build ID.
+    pub vmlinux: Option<PathBuf>,
 }
 
 impl Default for KernelOptions {
@@ -20,6 +23,7 @@ impl Default for KernelOptions {
         Self {
             root: PathBuf::from("/"),
             symbols: backsight_symbolize::Options::default(),
+            vmlinux: None,
         }
     }
 }
@@ -36,5 +40,11 @@ impl KernelOptions {
     #[must_use]
     pub fn with_symbols(self, symbols: backsight_symbolize::Options) -> Self {
         Self { symbols, ..self }
+    }
+
+    /// Sets a file that is looked at before the usual places of `vmlinux`.
+    #[must_use]
+    pub fn with_vmlinux(self, vmlinux: Option<PathBuf>) -> Self {
+        Self { vmlinux, ..self }
     }
 }

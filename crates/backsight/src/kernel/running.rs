@@ -6,13 +6,14 @@ use std::sync::OnceLock;
 
 use backsight_elf::build_id_in_notes;
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
-use backsight_symbolize::{Kallsyms, KallsymsError, KernelSymbol, demangle};
+use backsight_symbolize::{BpfSource, Kallsyms, KallsymsError, KernelSymbol, demangle};
 use backsight_types::{
     AbsAddr, BuildId, FileError, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Outcome,
     Reason, VirtOffset,
 };
 
 use super::area::Area;
+use super::bpf_lines::LoadedBpfLines;
 use super::error::KernelError;
 use super::image_file::ImageFile;
 use super::kcore;
@@ -64,6 +65,7 @@ pub struct RunningKernel {
     /// Described when it is asked for.
     image: OnceLock<Module>,
     kaslr_offset: OnceLock<Option<u64>>,
+    bpf_lines: LoadedBpfLines,
     shortfalls: Shortfalls,
 }
 
@@ -104,6 +106,7 @@ impl RunningKernel {
             symbols,
             image: OnceLock::new(),
             kaslr_offset: OnceLock::new(),
+            bpf_lines: LoadedBpfLines::default(),
             shortfalls,
             root,
             options,
@@ -144,7 +147,8 @@ impl RunningKernel {
             told.and_then(kcore::kaslr_offset).or_else(|| {
                 let options = self.symbol_options();
                 let release: Vec<String> = self.release.iter().cloned().collect();
-                let vmlinux = ImageFile::find(self.build_id?, None, &release, &options);
+                let given = self.vmlinux();
+                let vmlinux = ImageFile::find(self.build_id?, given, None, &release, &options);
                 self.text()?.0.checked_sub(vmlinux.text?.0)
             })
         })
@@ -163,11 +167,7 @@ impl RunningKernel {
     /// which belongs to the call.
     #[must_use]
     pub fn locate(&self, addr: AbsAddr, lookup: Lookup) -> KernelPlace<'_> {
-        let back = match lookup {
-            Lookup::Exact => 0,
-            Lookup::Return => 1,
-        };
-        let at = addr.0.checked_sub(back).map(AbsAddr);
+        let at = addr.0.checked_sub(bytes_back(lookup)).map(AbsAddr);
         let found = at.and_then(|at| Area::of(at, self.text(), &self.symbols, &self.modules));
         let reason = match addr.0 {
             KERNEL_HALF.. => Reason::Kernel,
@@ -184,7 +184,8 @@ impl RunningKernel {
     }
 
     /// Returns an address as the formats have it: its module and offset, and the name of its
-    /// function, which another host cannot look up without the kernel's files.
+    /// function, which another host cannot look up without the kernel's files. In a BPF program,
+    /// whose file and line no other host can look up, it has these as well.
     #[must_use]
     pub fn answer(&self, addr: AbsAddr, lookup: Lookup) -> AddressLine<'static> {
         let KernelPlace { outcome, symbol } = self.locate(addr, lookup);
@@ -217,15 +218,33 @@ impl RunningKernel {
                 Some(shown) => (shown, Some(name.into())),
                 None => (name, None),
             };
+            let at = AbsAddr(addr.0.saturating_sub(bytes_back(lookup)));
+            let source = self.bpf_source(symbol.name, symbol.start, at);
             answer.frames = vec![JsonFrame {
                 function: Some(function.into()),
                 linkage_name,
+                file: source
+                    .and_then(|source| source.file)
+                    .map(|file| file.to_owned().into()),
+                line: source.and_then(|source| source.line),
+                column: source.and_then(|source| source.column),
                 start: start(&symbol),
                 start_file_offset: start_file_offset(&symbol),
                 ..JsonFrame::default()
             }];
         }
         answer
+    }
+
+    /// Returns the source of an address in the function of this name that begins at `start`, if
+    /// it is one of a BPF program.
+    pub(crate) fn bpf_source(
+        &self,
+        name: &str,
+        start: AbsAddr,
+        addr: AbsAddr,
+    ) -> Option<BpfSource<'_>> {
+        self.bpf_lines.at(name, start, addr, &self.shortfalls)
     }
 
     /// Returns what is not known of it, as far as it was asked for.
@@ -245,10 +264,22 @@ impl RunningKernel {
         options
     }
 
+    /// Returns the file that is looked at before the usual places of `vmlinux`.
+    pub(super) fn vmlinux(&self) -> Option<&Path> {
+        self.options.vmlinux.as_deref()
+    }
+
     /// Notes that a module's file is laid out in another way than the module is.
     pub(super) fn note_other_layout(&self, path: &Path) {
         let path = path.to_owned();
         self.shortfalls.note(KernelShortfall::OtherLayout { path });
+    }
+
+    /// Returns the kernel module of this name, if it is loaded at this address.
+    pub(crate) fn loaded_at(&self, name: &str, start: AbsAddr) -> Option<&Module> {
+        let index = self.modules.named(name)?;
+        let is_there = self.modules.start_of(index) == Some(start);
+        is_there.then(|| self.module(index)).flatten()
     }
 
     /// Returns its kernel modules, and the code without a file.
@@ -274,6 +305,14 @@ impl RunningKernel {
             .with_path(IMAGE_PATH)
             .with_build_id(self.build_id)
             .with_segments(segments())
+    }
+}
+
+/// Returns how many bytes before an address is what is looked up.
+fn bytes_back(lookup: Lookup) -> u64 {
+    match lookup {
+        Lookup::Exact => 0,
+        Lookup::Return => 1,
     }
 }
 

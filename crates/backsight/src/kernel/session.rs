@@ -127,6 +127,7 @@ impl KernelSession {
                 options: &options,
                 installed: &self.installed,
                 trust_paths: false,
+                vmlinux: self.kernel.vmlinux(),
                 names: ModuleNames::new(&self.kernel, index, module),
             };
             *slot = Some(files.introduce(symbolizer, module));

@@ -48,6 +48,23 @@ pub enum KernelShortfall {
         /// How many.
         modules: u64,
     },
+    /// The kernel does not tell this process of BPF programs.
+    #[error(
+        "lines of BPF programs: bpf(2): {cause}: run as root or with CAP_SYS_ADMIN, or go without"
+    )]
+    NoBpfLines {
+        /// The kernel's refusal.
+        cause: String,
+    },
+    /// The kernel hides the addresses of BPF programs from this process.
+    #[error(
+        "the addresses of {programs} BPF programs are hidden (kernel.kptr_restrict), so they have \
+         no lines: run as root or with CAP_SYSLOG"
+    )]
+    HiddenBpfPrograms {
+        /// How many.
+        programs: usize,
+    },
     /// The build ID of the image cannot be read.
     #[error("{}: no build ID: no vmlinux can be proven to be that of the kernel", path.display())]
     NoBuildId {

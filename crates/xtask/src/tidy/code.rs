@@ -5,8 +5,9 @@ use super::rust::{has_word, without_comments, without_strings, without_tests};
 use super::tree::{Crate, File, Tree};
 
 /// The shipped files, or directories ending in `/`, that may contain `unsafe`.
-const UNSAFE_PLACES: [&str; 5] = [
+const UNSAFE_PLACES: [&str; 6] = [
     "crates/backsight-agent/src/sys.rs",
+    "crates/backsight-bpf/src/sys.rs",
     "crates/backsight-types/src/cast.rs",
     "crates/vma-query/src/sys.rs",
     "crates/backsight-files/src/image.rs",

@@ -5,9 +5,10 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 19] = [
+const ARROW: [(&str, &[&str]); 20] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
+    ("backsight-bpf", &["backsight-types"]),
     ("backsight-demangle", &[]),
     ("backsight-elf", &["backsight-types"]),
     ("backsight-files", &["backsight-types"]),
@@ -46,6 +47,7 @@ const ARROW: [(&str, &[&str]); 19] = [
         "backsight",
         &[
             "backsight-types",
+            "backsight-bpf",
             "backsight-profile",
             "backsight-elf",
             "backsight-files",
@@ -93,6 +95,7 @@ const ARROW: [(&str, &[&str]); 19] = [
 
 const LIBRARIES: &[&str] = &[
     "backsight-types",
+    "backsight-bpf",
     "backsight-profile",
     "backsight-demangle",
     "backsight-elf",
