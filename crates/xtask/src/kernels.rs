@@ -15,6 +15,7 @@ mod cpio;
 mod guest;
 mod limited;
 mod machine;
+mod modules;
 mod report;
 mod suites;
 
@@ -185,14 +186,20 @@ fn prepared(
         report.expect(suites.len(), None);
         results.reports.push(report);
     }
-    let ready = folders.into_iter().map(|(kernel, folder)| Ready {
-        kernel,
-        folder,
-        archive: archive.clone(),
-        log: cache.join(format!("{}-{}.log", kernel.suite, machine.debian)),
-        suites: suites.len(),
-    });
-    Ok(ready.collect())
+    let mut ready = Vec::new();
+    for (kernel, folder) in folders {
+        match programs.with_modules(kernel, &folder, &archive) {
+            Ok(archive) => ready.push(Ready {
+                kernel,
+                folder,
+                archive,
+                log: cache.join(format!("{}-{}.log", kernel.suite, machine.debian)),
+                suites: suites.len(),
+            }),
+            Err(why) => results.lacking.push((kernel, why)),
+        }
+    }
+    Ok(ready)
 }
 
 impl Results {
@@ -257,6 +264,9 @@ impl Ready {
             log: &self.log,
         })?;
         report.expect(self.suites, Some(self.kernel.answers));
+        if report.is_done() && report.modules == 0 {
+            report.complain("no kernel module was loaded".to_owned());
+        }
         if report.ran_nothing() {
             let why = "what is built here does not run there: ".to_owned();
             let said: Vec<&str> = report.said().take(3).collect();
@@ -292,10 +302,21 @@ impl Programs {
         Ok(Self { debian, work })
     }
 
-    /// Writes the archive that every guest of this architecture boots with.
-    fn packed(&self, machine: &Machine, suites: &[Suite]) -> Result<PathBuf, Stop> {
-        let bytes = guest::archive(machine, suites, &self.debian, &self.work)?;
-        let file = self.work.join("initramfs.cpio");
+    /// Returns the archive that every guest of this architecture boots with.
+    fn packed(&self, machine: &Machine, suites: &[Suite]) -> Result<Vec<u8>, Stop> {
+        Ok(guest::archive(machine, suites, &self.debian, &self.work)?)
+    }
+
+    /// Writes the archive of one guest: that of all, and behind it the modules of its kernel. The
+    /// kernel unpacks one after the other.
+    fn with_modules(
+        &self,
+        kernel: &Kernel,
+        folder: &Path,
+        archive: &[u8],
+    ) -> Result<PathBuf, String> {
+        let bytes = [archive, &modules::archive(folder)?].concat();
+        let file = self.work.join(format!("initramfs-{}.cpio", kernel.suite));
         fs::write(&file, bytes).map_err(|why| format!("{}: {why}", file.display()))?;
         Ok(file)
     }

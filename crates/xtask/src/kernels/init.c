@@ -5,6 +5,7 @@
  *
  *   @@ kernel RELEASE MACHINE
  *   @@ ioctl answers        or: @@ ioctl refused ERRNO
+ *   @@ module NAME loaded   or: @@ module NAME refused ERRNO
  *   @@ begin NAME
  *   @@ end NAME STATUS      128 and the signal, if one ended it
  *   @@ done
@@ -23,6 +24,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +46,26 @@ static void ask_the_ioctl(void)
 	else
 		printf("@@ ioctl refused %d\n", errno);
 	close(maps);
+}
+
+/* /modules has a line for each module: its name and its file. */
+static void load_modules(void)
+{
+	static char line[1024];
+	FILE *list = fopen("/modules", "re");
+	while (list && fgets(line, sizeof line, list)) {
+		char *rest = line, *name = strsep(&rest, " \n"), *path = strsep(&rest, "\n");
+		if (!name || !path)
+			continue;
+		int file = open(path, O_RDONLY | O_CLOEXEC);
+		if (syscall(SYS_finit_module, file, "", 0) == 0)
+			printf("@@ module %s loaded\n", name);
+		else
+			printf("@@ module %s refused %d\n", name, errno);
+		close(file);
+	}
+	if (list)
+		fclose(list);
 }
 
 static void run(const char *name, const char *dir)
@@ -90,6 +112,7 @@ int main(void)
 	uname(&self);
 	printf("\n@@ kernel %s %s\n", self.release, self.machine);
 	ask_the_ioctl();
+	load_modules();
 	FILE *list = fopen("/suites/list", "re");
 	while (list && fgets(line, sizeof line, list)) {
 		char *rest = line, *name = strsep(&rest, " \n"), *dir = strsep(&rest, "\n");

@@ -21,6 +21,8 @@ pub(super) struct Report {
     passed: u64,
     failed: u64,
     skipped: BTreeSet<(String, String)>,
+    /// The number of kernel modules that were loaded.
+    pub(super) modules: usize,
     begun: Option<String>,
     ended: usize,
     /// The number of suites that printed a result.
@@ -71,6 +73,7 @@ impl Report {
             }
             ["ioctl", "answers"] => self.answers = Some(true),
             ["ioctl", "refused", _] => self.answers = Some(false),
+            ["module", _, "loaded"] => self.modules += 1,
             ["begin", suite] => {
                 self.begun = Some((*suite).to_owned());
                 self.failed_now = 0;

@@ -7,8 +7,13 @@ use super::machine::Machine;
 use crate::root::root;
 use crate::stop::Stop;
 
-/// The kernel-dependent crates.
-const CRATES: [&str; 2] = ["vma-query", "backsight-normalize"];
+/// The kernel-dependent crates, with the test files of each; all if none is named. Those with files
+/// of their own are built for this machine's architecture alone: they bring in most of the
+/// workspace, and what they ask of a kernel is the same on each.
+const CRATES: [(&[&str], &[&str]); 2] = [
+    (&["vma-query", "backsight-normalize"], &[]),
+    (&["backsight"], &["kernel_live", "kernel_bpf"]),
+];
 
 /// A test executable, and the directory in which cargo would run it.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,13 +51,24 @@ pub(super) fn fetch(machine: &Machine) -> Result<(), Stop> {
 
 /// Builds the suites for an architecture, small and fast enough for an emulator.
 pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
+    let mut suites = Vec::new();
+    let is_built = |(_, tests): &(&[&str], &[&str])| tests.is_empty() || machine.is_this_one();
+    for (crates, tests) in CRATES.into_iter().filter(is_built) {
+        suites.extend(build_some(machine, crates, tests)?);
+    }
+    suites.sort_by(|one, other| one.program.cmp(&other.program));
+    Ok(suites)
+}
+
+fn build_some(machine: &Machine, crates: &[&str], tests: &[&str]) -> Result<Vec<Suite>, Stop> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root()).stderr(Stdio::inherit());
     command.args(["test", "--no-run", "--quiet", "--locked"]);
     command.arg("--message-format=json");
     command.args(["--profile", "guest"]);
-    command.args(CRATES.iter().flat_map(|name| ["--package", name]));
+    command.args(crates.iter().flat_map(|name| ["--package", name]));
+    command.args(tests.iter().flat_map(|name| ["--test", name]));
     if !machine.is_this_one() {
         let target = machine.target();
         let linker = target.to_uppercase().replace('-', "_");
@@ -72,9 +88,7 @@ pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
             false => Stop::Failed(what),
         });
     }
-    let mut suites: Vec<Suite> = messages.lines().filter_map(suite).collect();
-    suites.sort_by(|one, other| one.program.cmp(&other.program));
-    Ok(suites)
+    Ok(messages.lines().filter_map(suite).collect())
 }
 
 /// Parses a message of cargo; returns the suite if it is about a test executable.
