@@ -9,6 +9,7 @@ mod end_to_end;
 mod floor;
 mod kernel;
 mod live;
+mod made_code;
 mod normalize;
 mod ours;
 mod peers;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         symbolize::ROWS,
         live::ROWS,
         kernel::ROWS,
+        made_code::ROWS,
         converting::ROWS,
         end_to_end::ROWS,
     ]
