@@ -190,7 +190,6 @@ impl Normalize {
                            files of a process are opened through the process";
             return Err(Failure::Usage(message.to_owned()));
         }
-        self.addresses.check_given()?;
         match &self.output {
             None => self.write(out, Palette::of_stdout()),
             Some(path) => {
@@ -215,6 +214,7 @@ impl Normalize {
             }
         };
         if let Some(root) = &self.kernel {
+            self.addresses.check_given()?;
             let mut sink = Sink::new(out, layout);
             let checked = self.debug_files.check();
             let symbols = self.debug_files.options();
@@ -222,6 +222,7 @@ impl Normalize {
             return Ok(Done::under(self.strict, malformed + sink.unresolved).and(checked));
         }
         let mut source = self.maps_source()?;
+        self.addresses.check_given()?;
         let mut header = Some(HeaderLine {
             pid: self.pid,
             ..HeaderLine::new(TOOL)

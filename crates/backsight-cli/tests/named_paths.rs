@@ -205,11 +205,12 @@ fn a_path_of_another_kind_or_with_nothing_in_it_is_said() {
 
 #[test]
 fn a_command_without_addresses_says_so() {
+    let own_pid = std::process::id().to_string();
     for command in [
         &["symbolize", "-e", OWN][..],
         &["symbolize", "--kernel"],
         &["normalize", "--kernel"],
-        &["normalize", "-p", "1"],
+        &["normalize", "-p", &own_pid],
         &["normalize", "--maps", "/proc/self/maps"],
     ] {
         let ran = run_with(command, b"");
