@@ -45,14 +45,13 @@ pub(crate) fn run(args: &[&str]) -> Result<String, String> {
         dir,
         busy: busy(true)?,
     };
-    let rows = [
-        bench.cost(),
-        bench.storm()?,
-        bench.shares(),
-        bench.growth()?,
-    ];
+    // Each row takes a while, so it is printed when it is there.
+    println!("{}", bench.cost());
+    println!("{}", bench.storm()?);
+    println!("{}", bench.shares());
+    let last = bench.growth()?;
     let _ = fs::remove_dir_all(&bench.dir);
-    Ok(rows.join("\n"))
+    Ok(last)
 }
 
 struct Bench {
