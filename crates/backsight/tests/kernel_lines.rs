@@ -175,8 +175,9 @@ fn recorded_and_captured(bytes: &[u8], files: &ModuleFiles, root: &Path) -> Vec<
     elsewhere(&lines, root)
 }
 
-/// The files that are at hand, written into a tree.
-fn places(image: &[u8], ko: &[u8]) -> Vec<(&'static str, Vec<(String, Vec<u8>)>)> {
+type NamedFiles = Vec<(String, Vec<u8>)>;
+/// The files that are at hand, by path, written into a tree.
+fn places(image: &[u8], ko: &[u8]) -> Vec<(&'static str, NamedFiles)> {
     let vmlinux = || (format!("boot/vmlinux-{RELEASE}"), image.to_vec());
     let by_id =
         |id: &str, rest: &str| format!("usr/lib/debug/.build-id/{}/{}{rest}", &id[..2], &id[2..]);
