@@ -38,7 +38,8 @@ pub struct SamplingStatus {
     pub lost: u64,
     /// How often the kernel throttled sampling.
     pub throttled: u64,
-    /// Processes that called `execve` or were forked.
+    /// Processes that were forked. A program that a process replaces itself with, by `execve`,
+    /// is no new process.
     pub started: u64,
     /// Samples that were left out because the profile has as many rows as it may.
     pub left_out: u64,
@@ -193,10 +194,7 @@ impl SamplingStatus {
             Event::Lost(count) => self.lost = self.lost.saturating_add(*count),
             Event::Throttled => self.throttled = self.throttled.saturating_add(1),
             Event::Process(record) if record.time_ns > 0 => {
-                let is_new = matches!(
-                    record.change,
-                    ProcessChange::Exec | ProcessChange::Fork { .. }
-                );
+                let is_new = matches!(record.change, ProcessChange::Fork { .. });
                 self.started = self.started.saturating_add(u64::from(is_new));
             }
             _ => {}

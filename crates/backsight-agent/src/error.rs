@@ -36,12 +36,14 @@ pub enum SamplingError {
     Unsupported,
     /// The sampling frequency is above what the kernel allows.
     #[error(
-        "{frequency} samples a second are more than kernel.perf_event_max_sample_rate allows: \
-         give a lower frequency"
+        "{frequency} samples a second are more than kernel.perf_event_max_sample_rate allows \
+         ({limit}): give a lower frequency, or raise it with sysctl"
     )]
     TooFast {
         /// The frequency that was asked for.
         frequency: u64,
+        /// The value of the sysctl.
+        limit: u64,
     },
     /// An option has a value that cannot be.
     #[error("{0}")]

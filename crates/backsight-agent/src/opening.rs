@@ -268,6 +268,7 @@ impl Opening {
             },
             Some(Errno::EINVAL) if self.frequency > max_sample_rate() => SamplingError::TooFast {
                 frequency: self.frequency,
+                limit: max_sample_rate(),
             },
             _ => SamplingError::io("open a perf event")(error),
         })

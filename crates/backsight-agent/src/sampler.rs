@@ -40,6 +40,7 @@ pub struct Sampler {
     notes: Vec<SamplingNote>,
     living: LivingProcesses,
     started: Instant,
+    stopped: Option<Instant>,
 }
 
 /// The processes that are sampled and have not ended.
@@ -135,6 +136,7 @@ impl Sampler {
             notes,
             living,
             started: Instant::now(),
+            stopped: None,
         })
     }
 
@@ -226,10 +228,11 @@ impl Sampler {
         }
     }
 
-    /// Returns how long sampling has been going on.
+    /// Returns how long sampling has been going on, or went on until it was stopped.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        let until = self.stopped.unwrap_or_else(Instant::now);
+        until.saturating_duration_since(self.started)
     }
 
     /// Returns the bytes of all buffers, and the most that were in them at once.
@@ -242,6 +245,7 @@ impl Sampler {
     /// Stops sampling, and passes the last events on.
     pub fn stop(&mut self, mut take: impl FnMut(Event<'_>)) {
         self.source().rings.disable();
+        self.stopped.get_or_insert_with(Instant::now);
         self.drain(&mut take);
         self.source().is_ending = true;
         self.drain(&mut take);

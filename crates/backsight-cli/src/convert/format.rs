@@ -150,6 +150,13 @@ impl InputFormat {
 impl Output {
     /// Returns the format of an output file. `asked` overrides its name.
     pub(crate) fn of(path: &Path, asked: Option<Self>) -> Result<Self> {
+        let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+        if asked.is_none() && name.ends_with(b".speedscope.json") {
+            return Err(Failure::Usage(format!(
+                "{}: speedscope's own JSON is not written: speedscope reads .folded and .pb.gz",
+                Shown(path)
+            )));
+        }
         let found = asked.or_else(|| by_name(path, OUTPUTS));
         found.ok_or_else(|| {
             let known: Vec<&str> = OUTPUTS.iter().map(|(end, _)| *end).collect();
@@ -170,6 +177,11 @@ impl Output {
     /// Whether samples have room for only one value.
     pub(crate) fn has_one_type(self) -> bool {
         matches!(self, Self::Folded | Self::Svg | Self::Firefox)
+    }
+
+    /// Whether the format says which files the addresses are of.
+    pub(crate) fn has_build_ids(self) -> bool {
+        !matches!(self, Self::Folded | Self::Svg)
     }
 
     /// Whether samples keep their times, so that equal ones are not summed.

@@ -30,7 +30,7 @@ pub(super) const RECORD: Guide = Guide {
         ("0", "success; with a command, its exit code"),
         (
             "1",
-            "nothing can be recorded, or the output cannot be written",
+            "nothing can be recorded, there are no samples, or the output cannot be written",
         ),
         ("2", "wrong usage"),
         ("126, 127", "the command cannot be run, or does not exist"),

@@ -1,7 +1,7 @@
 //! The flags of `record`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backsight_agent::{CallGraph, SamplingOptions};
@@ -34,12 +34,13 @@ pub(crate) struct Record {
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     cgroup: Option<PathBuf>,
 
-    /// Samples a second of each processor
+    /// Samples a second of each processor, at most kernel.perf_event_max_sample_rate
     #[arg(short = 'F', long, value_name = "HZ", default_value = "99")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) frequency: u64,
 
-    /// Stop after this time: seconds, or a number with s, m or h [default: when the processes
-    /// end, or at Ctrl-C]
+    /// Stop after this time: seconds, or a number with ms, s, m or h, at least 10ms [default: when
+    /// the processes end, or at Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = parse_time)]
     pub(super) duration: Option<Duration>,
 
@@ -127,6 +128,10 @@ impl Record {
     /// Returns where the output goes: a file, or a directory with `--every`.
     pub(super) fn place(&self) -> Result<PathBuf> {
         match (&self.output, self.every) {
+            (Some(path), Some(_)) if path == Path::new("-") => {
+                let usage = "--every writes many files: name their directory with -o DIR, not -";
+                Err(Failure::Usage(usage.to_owned()))
+            }
             (Some(path), _) => Ok(path.clone()),
             (None, None) => Ok(PathBuf::from("profile.pb.gz")),
             (None, Some(_)) => {
@@ -157,7 +162,9 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     let number: Option<f64> = number.trim().parse().ok();
     let time = number.and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
     let time = time.filter(|time| *time >= Duration::from_millis(10));
-    time.ok_or_else(|| "a time is a number of seconds, or a number with ms, s, m or h".to_owned())
+    time.ok_or_else(|| {
+        "a time is a number of seconds, or a number with ms, s, m or h, at least 10ms".to_owned()
+    })
 }
 
 #[cfg(test)]

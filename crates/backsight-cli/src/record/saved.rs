@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use backsight::account::{LeftOut, Tally};
 use backsight::{ModuleFiles, ProfileSymbolizer};
+use backsight_agent::SamplingStatus;
 use backsight_formats::folded::RootFrame;
 use backsight_profile::Profile;
 
@@ -26,6 +27,7 @@ pub(super) struct Saver<'a> {
     flags: &'a Record,
     to: Output,
     place: PathBuf,
+    has_written: bool,
     /// `None` with `--normalize-only`.
     symbolizer: Option<Accounted<ProfileSymbolizer>>,
 }
@@ -38,13 +40,21 @@ impl<'a> Saver<'a> {
             Some(_) => flags.to.unwrap_or(Output::Pprof),
             None => Output::of(&place, flags.to)?,
         };
+        if flags.normalize_only && !to.has_build_ids() {
+            let usage = "--normalize-only records build IDs, which this format has no room for: \
+                         write .ndjson, .pb.gz or .otlp";
+            return Err(Failure::Usage(format!("{}: {usage}", Shown(&place))));
+        }
         if flags.every.is_some() {
             fs::create_dir_all(&place).map_err(|error| Failure::io(Shown(&place), &error))?;
+            output::check(&place.join(file_name(SystemTime::now(), to, 0)))?;
         } else if let Some(folder) = place.parent().filter(|it| !it.as_os_str().is_empty())
             && !folder.is_dir()
         {
             let cause = "no such directory: create it first";
             return Err(Failure::of(Shown(folder), cause));
+        } else if place != Path::new("-") {
+            output::check(&place)?;
         }
         let symbolizer = (!flags.normalize_only)
             .then(|| Accounted::new(ProfileSymbolizer::new(files.clone()), &flags.symbols));
@@ -52,6 +62,7 @@ impl<'a> Saver<'a> {
             flags,
             to,
             place,
+            has_written: false,
             symbolizer,
         })
     }
@@ -62,38 +73,45 @@ impl<'a> Saver<'a> {
     }
 
     /// Looks up functions, and writes the profile. `began` is when its recording began. Returns
-    /// the path.
+    /// the path; `None` if there are no samples: then nothing is written.
     pub(super) fn save(
         &mut self,
         profile: &mut Profile,
         began: SystemTime,
         mut left_out: LeftOut,
         out: &mut impl Write,
-    ) -> Result<PathBuf> {
+    ) -> Result<Option<PathBuf>> {
+        if profile.samples.is_empty() {
+            return Ok(None);
+        }
         if let Some(symbolizer) = &mut self.symbolizer {
             symbolizer.restart();
             symbolizer.look_up_all(profile, 0.0);
         }
-        let path = match self.flags.every {
-            Some(_) => self.place.join(file_name(began, self.to)),
-            None => self.place.clone(),
-        };
         let shown = profile.default_type.unwrap_or_default();
         let shown = usize::try_from(shown).unwrap_or_default();
         let has_one = self.to.has_one_type();
         if let Some(what) = left_out_by(profile, shown).filter(|_| has_one) {
             let way_out = "a .pb.gz, .ndjson or .otlp file has all";
-            complain(format_args!("{}: {what} ({way_out})", Shown(&path)));
+            complain(format_args!("{}: {what} ({way_out})", Shown(&self.place)));
         }
         let mut tally = Tally::default();
         let others = tally.take(profile, Some(shown).filter(|_| has_one));
         left_out.add("samples of values that are not shown", others);
         let write =
             |mut out: &mut dyn Write| write_profile(profile, self.to, RootFrame::Process, &mut out);
-        match path == Path::new("-") {
-            true => write(out)?,
-            false => output::replace(&path, write)?,
-        }
+        let path = match self.flags.every {
+            Some(_) => self.write_interval(began, write)?,
+            None if self.place == Path::new("-") => {
+                write(out)?;
+                self.place.clone()
+            }
+            None => {
+                output::replace(&self.place, write)?;
+                self.place.clone()
+            }
+        };
+        self.has_written = true;
         let account = tally.account(profile, left_out, !self.flags.normalize_only);
         let value = shown_value(profile).filter(|_| has_one);
         account::report(
@@ -102,17 +120,60 @@ impl<'a> Saver<'a> {
             profile,
             value.as_deref(),
         );
-        Ok(path)
+        Ok(Some(path))
+    }
+
+    /// Writes the file of an interval, under a name that no file has yet.
+    fn write_interval(
+        &self,
+        began: SystemTime,
+        write: impl Fn(&mut dyn Write) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let mut same = 0_u32;
+        loop {
+            let path = self.place.join(file_name(began, self.to, same));
+            if output::create(&path, &write)?.is_some() {
+                return Ok(path);
+            }
+            same = same.saturating_add(1);
+        }
+    }
+
+    /// Whether a file was written.
+    pub(super) fn has_written(&self) -> bool {
+        self.has_written
+    }
+
+    /// Returns the name of the output.
+    pub(super) fn shown(&self) -> Shown<'_> {
+        Shown(&self.place)
+    }
+
+    /// Returns why there is no profile.
+    pub(super) fn nothing_written(&self, status: SamplingStatus) -> String {
+        let mut text = String::from("no samples: ");
+        match status.started {
+            0 => text.push_str("nothing of the target ran for as long as one sampling period"),
+            1 => text.push_str("1 process was started, and none ran for one sampling period"),
+            count => text.push_str(&format!(
+                "{count} processes were started, and none ran for one sampling period"
+            )),
+        }
+        let hertz = self.flags.frequency;
+        text.push_str(&format!(
+            " ({:.1} ms): raise -F {hertz}, or use -a; nothing is written",
+            period_ms(hertz)
+        ));
+        if self.flags.every.is_none() && self.place.is_file() {
+            text.push_str(&format!(", and {} is as it was", self.shown()));
+        }
+        text
     }
 
     /// Says which functions took most of the time, and where to look next.
     pub(super) fn summarize(&self, profile: &Profile, path: &Path) {
         if self.flags.account.when() == account::When::Never {
             return;
-        }
-        if profile.samples.is_empty() {
-            let why = "nothing of the target ran meanwhile";
-            return complain(format_args!("no samples: {why}"));
         }
         if !self.flags.normalize_only {
             let value = profile.default_type.unwrap_or_default();
@@ -159,8 +220,22 @@ fn next_step(format: Output, path: &str) -> String {
     }
 }
 
-/// Returns the name of a file of an interval: its begin, without characters that need quotes.
-fn file_name(began: SystemTime, format: Output) -> String {
-    let began = Utc(began).to_string().replace(':', "");
-    format!("{began}{}", format.ending())
+/// Returns the time between two samples of a processor.
+#[expect(clippy::cast_precision_loss, reason = "a time is shown with one digit")]
+fn period_ms(hertz: u64) -> f64 {
+    1000.0 / hertz.max(1) as f64
+}
+
+/// Returns the name of a file of an interval: its begin in milliseconds, without characters that
+/// need quotes. Names of one begin differ by `same`. By name, files are in the order of time.
+fn file_name(began: SystemTime, format: Output, same: u32) -> String {
+    let since = began.duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.unwrap_or_default().subsec_millis();
+    let whole = Utc(began).to_string().replace(':', "");
+    let whole = whole.trim_end_matches('Z');
+    let same = match same {
+        0 => String::new(),
+        same => format!("-{same}"),
+    };
+    format!("{whole}.{millis:03}Z{same}{}", format.ending())
 }

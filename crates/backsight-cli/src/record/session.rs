@@ -15,7 +15,7 @@ use backsight_agent::{Agent, SamplingError, SamplingNote, Target};
 use super::flags::{Record, Whom};
 use super::launch::{Launching, code_of};
 use super::saved::Saver;
-use super::status::{RecordingStatus, StatusLine};
+use super::status::{RecordingStatus, StatusLine, own_time};
 use crate::account::When;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::interrupt;
@@ -65,10 +65,18 @@ impl Record {
             }
         }
         let mut child = launching.map(Launching::go).transpose()?;
+        let own_before = own_time();
         let began = self.sample(&mut agent, child.as_mut(), &mut saver)?;
         agent.stop();
         let status = agent.status();
-        self.say(&RecordingStatus(&agent));
+        let own = own_time().saturating_sub(own_before);
+        self.say(&RecordingStatus { agent: &agent, own });
+        if interrupt::is_called_off() {
+            self.say(&format_args!(
+                "writing {}; Ctrl-C again discards it",
+                saver.shown()
+            ));
+        }
         let mut finished = agent.finish();
         let left_out = left_out(&mut finished, status.left_out);
         let exited = match &mut child {
@@ -80,10 +88,27 @@ impl Record {
             return Ok(Done::Code(code));
         }
         let path = saver.save(&mut finished.profile, began, left_out, out)?;
-        saver.summarize(&finished.profile, &path);
+        let done = match &path {
+            Some(path) => {
+                saver.summarize(&finished.profile, path);
+                let rest = own_time().saturating_sub(own).as_secs_f64();
+                let own = own.as_secs_f64();
+                self.say(&format_args!(
+                    "processor time of this command: {own:.2} s recording, {rest:.2} s before and \
+                     after it (names, writing)"
+                ));
+                checked
+            }
+            // Intervals before the last one had samples.
+            None if saver.has_written() => checked,
+            None => {
+                complain(format_args!("{}", saver.nothing_written(status)));
+                Done::InPart
+            }
+        };
         match child {
-            Some(child) => Ok(Done::Code(self.end(child)?).and(checked)),
-            None => Ok(checked),
+            Some(child) => Ok(Done::Code(self.end(child)?).and(done)),
+            None => Ok(done),
         }
     }
 
@@ -96,7 +121,7 @@ impl Record {
         saver: &mut Saver<'_>,
     ) -> Result<SystemTime> {
         let started = Instant::now();
-        let mut line = StatusLine::new(self.account.when() == When::Never);
+        let mut line = StatusLine::new(self.account.when() == When::Never, own_time());
         let (mut began, mut interval) = (SystemTime::now(), Instant::now());
         let saver = Mutex::new(saver);
         thread::scope(|scope| {
@@ -174,7 +199,7 @@ impl Record {
 }
 
 /// Waits for a file to be written.
-fn finished(saving: Option<ScopedJoinHandle<'_, Result<PathBuf>>>) -> Result<()> {
+fn finished(saving: Option<ScopedJoinHandle<'_, Result<Option<PathBuf>>>>) -> Result<()> {
     let done = saving.map(|saving| saving.join());
     match done {
         Some(Ok(written)) => written.map(drop),
@@ -193,7 +218,10 @@ fn target(whom: &Whom<'_>, launching: Option<&Launching>) -> Target {
 }
 
 fn failed(error: &SamplingError) -> Failure {
-    Failure::Failed(error.to_string())
+    match error {
+        SamplingError::TooFast { .. } => Failure::Usage(error.to_string()),
+        _ => Failure::Failed(error.to_string()),
+    }
 }
 
 /// Returns what is not in the profile, with the reasons.

@@ -17,13 +17,16 @@ const DRAW_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct StatusLine {
     is_shown: bool,
     drawn: Option<Instant>,
+    /// The processor time of this process when recording began.
+    own_before: Duration,
 }
 
 impl StatusLine {
-    pub(super) fn new(is_quiet: bool) -> Self {
+    pub(super) fn new(is_quiet: bool, own_before: Duration) -> Self {
         Self {
             is_shown: !is_quiet && io::stderr().is_terminal(),
             drawn: None,
+            own_before,
         }
     }
 
@@ -32,7 +35,8 @@ impl StatusLine {
         let is_due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_EVERY);
         if self.is_shown && is_due {
             self.drawn = Some(Instant::now());
-            draw(&format!("{} (Ctrl-C ends)", RecordingStatus(agent)));
+            let own = own_time().saturating_sub(self.own_before);
+            draw(&format!("{} (Ctrl-C ends)", RecordingStatus { agent, own }));
         }
     }
 
@@ -51,16 +55,20 @@ fn draw(text: &str) {
 }
 
 /// What was recorded so far, as a text.
-pub(super) struct RecordingStatus<'a>(pub(super) &'a Agent);
+pub(super) struct RecordingStatus<'a> {
+    pub(super) agent: &'a Agent,
+    /// The processor time that recording took of this process.
+    pub(super) own: Duration,
+}
 
 impl fmt::Display for RecordingStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (status, elapsed) = (self.0.status(), self.0.sampler().elapsed());
-        let own = own_time().as_secs_f64() / elapsed.as_secs_f64().max(0.001) * 100.0;
+        let (status, elapsed) = (self.agent.status(), self.agent.sampler().elapsed());
+        let own = self.own.as_secs_f64() / elapsed.as_secs_f64().max(0.001) * 100.0;
         let seconds = elapsed.as_secs_f64();
         write!(
             f,
-            "{seconds:.0} s, {} samples, {} lost",
+            "{seconds:.1} s, {} samples, {} lost",
             status.samples, status.lost
         )?;
         if status.throttled > 0 {
