@@ -231,7 +231,7 @@ fn what_went_wrong_is_said_and_lookups_go_on() {
         .env("XDG_CACHE_HOME", programs.path("home"));
     let ran: Ran = command.output().expect("it runs").into();
     ran.fails(
-        0,
+        1,
         &["names no server", "--debuginfod=URL", "DEBUGINFOD_URLS"],
     );
     let ran = run([

@@ -46,6 +46,7 @@ impl<R: BufRead> LineReader<R> {
 
     /// Whether the last line read has a line end. If not, it was the last one of the input, which
     /// may have been cut within it.
+    #[cfg(any(test, feature = "legacy", feature = "texts"))]
     pub(crate) fn is_ended(&self) -> bool {
         self.is_ended
     }
