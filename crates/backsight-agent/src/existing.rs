@@ -1,6 +1,6 @@
 //! The processes that are there when sampling begins: their threads, names and mappings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,8 @@ pub(crate) struct ExistingProcesses {
     /// The build IDs of files, by device and inode. Asking the kernel takes a microsecond, and
     /// most processes have the same libraries.
     build_ids: HashMap<(Device, u64), Option<BuildId>>,
-    /// Processes whose mappings this user may not read.
-    pub(crate) unreadable: u64,
+    /// Processes whose mappings this user may not read, each with the error number.
+    pub(crate) unreadable: Vec<(u32, i32)>,
 }
 
 /// The most build IDs that are remembered.
@@ -49,7 +49,10 @@ impl ExistingProcesses {
         let tid = pid;
         match OpenOptions::new().directory(false).open(pid) {
             Ok(maps) => self.mappings(&maps, About { pid, tid, time_ns }, out),
-            Err(vma_query::Error::Denied(_)) => self.unreadable = self.unreadable.saturating_add(1),
+            Err(vma_query::Error::Denied(error)) => {
+                let errno = error.error().raw_os_error().unwrap_or_default();
+                self.unreadable.push((pid, errno));
+            }
             // A kernel thread, or it has just ended.
             Err(_) => {}
         }
@@ -111,6 +114,20 @@ pub(crate) fn threads_of(pid: u32) -> Vec<u32> {
 /// Returns all processes.
 pub(crate) fn all_processes() -> Vec<u32> {
     numbers_in(Path::new("/proc"))
+}
+
+/// Returns the processes of a cgroup and of those below it.
+pub(crate) fn members(cgroup: &Path) -> HashSet<u32> {
+    let mut members = HashSet::new();
+    let mut folders = vec![cgroup.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let listed = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        members.extend(listed.lines().filter_map(|line| line.parse::<u32>().ok()));
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let below = entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_dir()));
+        folders.extend(below.map(|entry| entry.path()));
+    }
+    members
 }
 
 /// Returns whether there is a process that has not ended.

@@ -10,9 +10,21 @@ pub enum SamplingNote {
     KernelLeftOut,
     /// The addresses of the kernel's functions: its stacks have no names.
     KernelNamesHidden,
-    /// The mappings of so many processes: their stacks have no names, but for files that they map
-    /// from now on.
-    MapsUnreadable(u64),
+    /// The mappings of processes: their stacks have no names, but for files that they map from now
+    /// on.
+    MapsUnreadable {
+        /// How many processes.
+        processes: u64,
+        /// One of them.
+        pid: u32,
+        /// Why it could not be read: an error number of the system.
+        errno: i32,
+    },
+    /// A process of several: it has exited or never existed.
+    ProcessGone {
+        /// Its ID.
+        pid: u32,
+    },
     /// The processor's counter of cycles: a timer of the kernel takes the samples.
     NoHardwareCounter,
     /// The time that threads do not run: their switches happen in the kernel, which this user may
@@ -34,10 +46,27 @@ impl fmt::Display for SamplingNote {
                 "functions of the kernel get no names: to see its addresses, run with \
                  CAP_SYSLOG, and kernel.kptr_restrict at 1 or less",
             ),
-            Self::MapsUnreadable(count) => write!(
+            Self::MapsUnreadable {
+                processes,
+                pid,
+                errno,
+            } => {
+                let error = std::io::Error::from_raw_os_error(*errno);
+                write!(f, "what process {pid} ")?;
+                match processes.saturating_sub(1) {
+                    0 => {}
+                    1 => f.write_str("and 1 other ")?,
+                    others => write!(f, "and {others} others ")?,
+                }
+                write!(
+                    f,
+                    "had mapped before may not be read ({error}): CAP_PERFMON or CAP_SYS_PTRACE in \
+                     the user namespace of the process allows it"
+                )
+            }
+            Self::ProcessGone { pid } => write!(
                 f,
-                "what {count} processes had mapped before may not be read: run as root or with \
-                 CAP_PERFMON or CAP_SYS_PTRACE"
+                "no process {pid}: it has exited or never existed; the others are recorded"
             ),
             Self::NoHardwareCounter => f.write_str(
                 "the processor's counter of cycles cannot be used here: a timer takes the samples",
@@ -50,6 +79,30 @@ impl fmt::Display for SamplingNote {
                 "this kernel records no build IDs with mappings: files are known by device and \
                  inode",
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SamplingNote;
+
+    #[test]
+    fn processes_that_cannot_be_read_are_named_and_counted() {
+        for (processes, whom) in [
+            (1, "process 7 had"),
+            (2, "process 7 and 1 other had"),
+            (3, "process 7 and 2 others had"),
+        ] {
+            let (pid, errno) = (7, nix::errno::Errno::EPERM as i32);
+            let note = SamplingNote::MapsUnreadable {
+                processes,
+                pid,
+                errno,
+            };
+            let text = note.to_string();
+            assert!(text.contains(whom), "{text}");
+            assert!(text.contains("Operation not permitted"), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Opens the events of a target, with as much as the kernel and this user's rights give.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -97,6 +97,30 @@ impl Opening {
             frequency: options.frequency,
             is_settled: false,
         }
+    }
+
+    /// Opens the events of processes, and returns those that are there. One that is gone is noted.
+    pub(crate) fn processes(
+        &mut self,
+        pids: &[u32],
+        cpus: &[u32],
+    ) -> Result<HashSet<u32>, SamplingError> {
+        let (mut found, mut gone) = (HashSet::new(), Vec::new());
+        for pid in pids.iter().copied().collect::<BTreeSet<u32>>() {
+            match self.process(pid, cpus) {
+                Ok(()) => drop(found.insert(pid)),
+                Err(SamplingError::NoSuchProcess { pid }) => gone.push(pid),
+                Err(error) => return Err(error),
+            }
+        }
+        if let (true, Some(pid)) = (found.is_empty(), gone.first().copied()) {
+            return Err(SamplingError::NoSuchProcess { pid });
+        }
+        let gone = gone
+            .into_iter()
+            .map(|pid| SamplingNote::ProcessGone { pid });
+        self.notes.extend(gone);
+        Ok(found)
     }
 
     /// Opens the events of all threads of a process. They are inherited by what those start.

@@ -68,13 +68,7 @@ impl Sampler {
         let mut existing = ExistingProcesses::default();
         let mut written = Vec::new();
         let living = match target {
-            Target::Processes(pids) => {
-                let pids: HashSet<u32> = pids.iter().copied().collect();
-                for pid in &pids {
-                    opening.process(*pid, &cpus)?;
-                }
-                LivingProcesses::Of(pids)
-            }
+            Target::Processes(pids) => LivingProcesses::Of(opening.processes(pids, &cpus)?),
             Target::Launched(pid) => {
                 opening.launched(*pid, &cpus)?;
                 LivingProcesses::Of(HashSet::from([*pid]))
@@ -113,8 +107,16 @@ impl Sampler {
         for pid in present(target)? {
             existing.write(pid, 0, &mut written);
         }
-        if existing.unreadable > 0 {
-            notes.push(SamplingNote::MapsUnreadable(existing.unreadable));
+        if let Target::Cgroup(path) = target {
+            let members = existing::members(path);
+            existing.unreadable.retain(|(pid, _)| members.contains(pid));
+        }
+        if let Some((pid, errno)) = existing.unreadable.first().copied() {
+            notes.push(SamplingNote::MapsUnreadable {
+                processes: u64::try_from(existing.unreadable.len()).unwrap_or(u64::MAX),
+                pid,
+                errno,
+            });
         }
         let source = RecordSource {
             rings,

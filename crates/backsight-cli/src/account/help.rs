@@ -6,7 +6,7 @@ use backsight_types::{ModuleKind, Reason};
 pub(super) const RUNTIMES: &str = "node --perf-basic-prof, python -X perf, \
     java -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, erl +JPperf true";
 
-pub(super) const NAMES: &str = "a list of its names, which runtimes write when they are told to (node \
+pub(crate) const NAMES: &str = "a list of its names, which runtimes write when they are told to (node \
     --perf-basic-prof, python -X perf, java -XX:+UnlockDiagnosticVMOptions \
     -XX:+DumpPerfMapAtExit, erl +JPperf true)";
 

@@ -11,7 +11,7 @@ use backsight_agent::SamplingStatus;
 use backsight_formats::folded::RootFrame;
 use backsight_profile::Profile;
 
-use super::flags::Record;
+use super::flags::{Record, Whom};
 use super::hottest;
 use crate::account;
 use crate::convert::{Output, left_out_by, shown_value, write_profile};
@@ -20,6 +20,9 @@ use crate::file::Shown;
 use crate::output;
 use crate::symbolize::accounted::Accounted;
 use crate::utc::Utc;
+
+/// Code without names that was made at run time is mentioned from this share on, in percent.
+const MIN_NAMELESS: f64 = 5.0;
 
 /// Where profiles go.
 #[derive(Debug)]
@@ -150,7 +153,7 @@ impl<'a> Saver<'a> {
     }
 
     /// Returns why there is no profile.
-    pub(super) fn nothing_written(&self, status: SamplingStatus) -> String {
+    pub(super) fn nothing_written(&self, status: SamplingStatus, whom: &Whom<'_>) -> String {
         let mut text = String::from("no samples: ");
         match status.started {
             0 => text.push_str("nothing of the target ran for as long as one sampling period"),
@@ -161,9 +164,21 @@ impl<'a> Saver<'a> {
         }
         let hertz = self.flags.frequency;
         text.push_str(&format!(
-            " ({:.1} ms): raise -F {hertz}, or use -a; nothing is written",
-            period_ms(hertz)
+            " ({:.1} ms): raise -F {hertz}{}; nothing is written",
+            period_ms(hertz),
+            match whom {
+                Whom::Everyone => "",
+                _ => ", or use -a",
+            }
         ));
+        if let Whom::Processes(pids) = whom {
+            for (pid, why) in pids
+                .iter()
+                .filter_map(|pid| Some((pid, not_running(*pid)?)))
+            {
+                text.push_str(&format!("; process {pid} {why}"));
+            }
+        }
         if self.flags.every.is_none() && self.place.is_file() {
             text.push_str(&format!(", and {} is as it was", self.shown()));
         }
@@ -176,28 +191,53 @@ impl<'a> Saver<'a> {
             return;
         }
         if !self.flags.normalize_only {
-            let value = profile.default_type.unwrap_or_default();
-            let types = profile
-                .sample_types
-                .get(usize::try_from(value).unwrap_or_default());
-            let name = types.and_then(|it| profile.strings.get(it.kind));
+            list_hottest(profile);
+        }
+        let nameless = hottest::nameless_made(profile, profile.default_type.unwrap_or_default());
+        if !self.flags.normalize_only && nameless >= MIN_NAMELESS {
             complain(format_args!(
-                "hottest functions, by their own {}:",
-                name.unwrap_or("samples")
+                "{nameless:.1} % end in code that was made at run time and has no name: {} would \
+                 help",
+                account::MADE_NAMES
             ));
-            for hot in hottest::hottest(profile, value) {
-                let module = hot.module.map(|module| format!("  ({module})"));
-                let module = module.unwrap_or_default();
-                complain(format_args!(
-                    "{:6.1} %  {}{module}",
-                    hot.percent, hot.function
-                ));
-            }
         }
         if path != Path::new("-") {
             complain(format_args!(
                 "{}",
                 next_step(self.to, &path.display().to_string())
+            ));
+        }
+    }
+}
+
+/// Lists the functions that ran longest, and those that waited longest.
+fn list_hottest(profile: &Profile) {
+    let default = profile.default_type.unwrap_or_default();
+    let types = || (0_u32..).zip(&profile.sample_types);
+    let name = |kind| profile.strings.get(kind).unwrap_or("samples");
+    let waits = types().find(|(_, it)| name(it.kind) == "context-switches");
+    let waits = waits.map(|(at, _)| at);
+    // The first value is that of the event that is always recorded.
+    let runs = if Some(default) == waits { 0 } else { default };
+    for (at, value) in types().filter(|(at, _)| *at == runs || Some(*at) == waits) {
+        let of_users = Some(at) == waits;
+        let all = hottest::hottest(profile, at, of_users);
+        match (all.is_empty(), of_users) {
+            (true, _) => continue,
+            (_, true) => complain(format_args!(
+                "functions that waited longest, by the time that their threads did not run:"
+            )),
+            _ => complain(format_args!(
+                "hottest functions, by their own {}:",
+                name(value.kind)
+            )),
+        }
+        for hot in all {
+            let module = hot.module.map(|module| format!("  ({module})"));
+            let module = module.unwrap_or_default();
+            complain(format_args!(
+                "{:6.1} %  {}{module}",
+                hot.percent, hot.function
             ));
         }
     }
@@ -217,6 +257,18 @@ fn next_step(format: Output, path: &str) -> String {
             format!("written: {path}; flamegraph.pl or https://speedscope.app read it")
         }
         _ => format!("written: {path}; backsight convert {path} flame.svg draws it"),
+    }
+}
+
+/// Returns why a process cannot run, by its state in proc_pid_stat(5).
+fn not_running(pid: u32) -> Option<&'static str> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    match rest.chars().next()? {
+        'Z' => Some("has ended, and its parent has not waited for it (a zombie)"),
+        'T' => Some("is stopped (SIGCONT lets it go on)"),
+        't' => Some("is stopped by a tracer, such as a debugger"),
+        _ => None,
     }
 }
 

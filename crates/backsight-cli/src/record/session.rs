@@ -59,18 +59,28 @@ impl Record {
             agent = agent.with_command(words.collect());
         }
         for note in agent.notes() {
+            if matches!(note, SamplingNote::ProcessGone { .. }) {
+                // Also with -q: a part of what was asked for is not done.
+                complain(format_args!("{note}"));
+                continue;
+            }
             // On virtual machines that is usual, and the samples are as good.
             if *note != SamplingNote::NoHardwareCounter || self.symbols.verbose {
                 self.say(&note);
             }
         }
         let mut child = launching.map(Launching::go).transpose()?;
-        let own_before = own_time();
+        let (own_before, before) = (own_time(), agent.sampler().elapsed());
         let began = self.sample(&mut agent, child.as_mut(), &mut saver)?;
         agent.stop();
         let status = agent.status();
         let own = own_time().saturating_sub(own_before);
-        self.say(&RecordingStatus { agent: &agent, own });
+        let elapsed = agent.sampler().elapsed().saturating_sub(before);
+        self.say(&RecordingStatus {
+            agent: &agent,
+            elapsed,
+            own,
+        });
         if interrupt::is_called_off() {
             self.say(&format_args!(
                 "writing {}; Ctrl-C again discards it",
@@ -102,7 +112,7 @@ impl Record {
             // Intervals before the last one had samples.
             None if saver.has_written() => checked,
             None => {
-                complain(format_args!("{}", saver.nothing_written(status)));
+                complain(format_args!("{}", saver.nothing_written(status, &whom)));
                 Done::InPart
             }
         };

@@ -19,6 +19,7 @@ pub(super) struct StatusLine {
     drawn: Option<Instant>,
     /// The processor time of this process when recording began.
     own_before: Duration,
+    began: Instant,
 }
 
 impl StatusLine {
@@ -27,6 +28,7 @@ impl StatusLine {
             is_shown: !is_quiet && io::stderr().is_terminal(),
             drawn: None,
             own_before,
+            began: Instant::now(),
         }
     }
 
@@ -36,7 +38,14 @@ impl StatusLine {
         if self.is_shown && is_due {
             self.drawn = Some(Instant::now());
             let own = own_time().saturating_sub(self.own_before);
-            draw(&format!("{} (Ctrl-C ends)", RecordingStatus { agent, own }));
+            draw(&format!(
+                "{} (Ctrl-C ends)",
+                RecordingStatus {
+                    agent,
+                    elapsed: self.began.elapsed(),
+                    own
+                }
+            ));
         }
     }
 
@@ -57,13 +66,14 @@ fn draw(text: &str) {
 /// What was recorded so far, as a text.
 pub(super) struct RecordingStatus<'a> {
     pub(super) agent: &'a Agent,
+    pub(super) elapsed: Duration,
     /// The processor time that recording took of this process.
     pub(super) own: Duration,
 }
 
 impl fmt::Display for RecordingStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (status, elapsed) = (self.agent.status(), self.agent.sampler().elapsed());
+        let (status, elapsed) = (self.agent.status(), self.elapsed);
         let own = self.own.as_secs_f64() / elapsed.as_secs_f64().max(0.001) * 100.0;
         let seconds = elapsed.as_secs_f64();
         write!(
