@@ -165,7 +165,7 @@ fn a_directory_that_others_can_change_is_named() {
     fs::set_permissions(&indexes, mode).expect("ours");
     let ran = pair.ask(&["-e", good.to_str().expect("text")], &indexes);
     ran.fails(
-        0,
+        1,
         &[
             "--index-dir",
             "not used: others can change it",
