@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use common::{run, run_with};
 
-const SUBCOMMANDS: [&str; 13] = [
+const SUBCOMMANDS: [&str; 14] = [
+    "record",
     "maps",
     "normalize",
     "symbolize",
@@ -117,7 +118,6 @@ fn processes_are_completed() {
 fn wrong_words_get_a_pointer() {
     for (word, way) in [
         ("version", "--version"),
-        ("record", "perf record"),
         ("flamegraph", "convert perf.data flame.svg"),
         ("report", "go tool pprof"),
     ] {
