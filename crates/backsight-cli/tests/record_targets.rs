@@ -111,3 +111,38 @@ fn what_waits_is_the_function_of_the_program() {
     // A format that has one value says what it leaves out.
     assert!(ran.stderr.contains("left out"), "{ran:?}");
 }
+
+/// A loop in memory that no file is mapped to: `dec rdi; jnz`, so many times.
+#[cfg(target_arch = "x86_64")]
+const MADE_LOOP: &str = "
+import ctypes, mmap
+memory = mmap.mmap(-1, 4096, prot=7)
+memory.write(bytes.fromhex('48ffcf75fbc3'))
+code = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+ctypes.CFUNCTYPE(None, ctypes.c_uint64)(code)(500_000_000)
+";
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn samples_that_end_in_made_code_without_names_are_counted() {
+    let tried = Command::new("python3")
+        .args(["-c", "import ctypes"])
+        .output();
+    if !tried.is_ok_and(|ran| ran.status.success()) {
+        return skip("no python3 with ctypes");
+    }
+    let args = [
+        "-F", "997", "-o", "a.folded", "--", "python3", "-c", MADE_LOOP,
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = backsight();
+    let command = command.current_dir(dir.path()).arg("record").args(args);
+    let ran = Ran::from(command.output().unwrap());
+    if ran.code == Some(1) {
+        return skip(&ran.stderr);
+    }
+    let words = "% end in code that was made at run time and has no name";
+    let line = ran.stderr.lines().find(|line| line.contains(words));
+    let share = line.expect(&ran.stderr).split(' ').nth(1).unwrap();
+    assert!(share.parse::<f64>().unwrap() > 50.0, "{ran:?}");
+}
