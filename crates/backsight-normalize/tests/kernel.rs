@@ -17,13 +17,21 @@ fn by_hand(text: &str) -> BTreeMap<u64, Vec<(&str, Option<&str>)>> {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let addr = u64::from_str_radix(words[0], 16).expect("an address");
         let names = all.entry(addr).or_default();
-        if matches!(words[1], "t" | "T" | "w" | "W") {
+        if matches!(words[1], "t" | "T" | "w" | "W") && !marks_an_end(words[2]) {
             let module = words.get(3).map(|name| &name[1..name.len() - 1]);
             names.push((words[2], module));
         }
     }
     all.remove(&0);
     all
+}
+
+/// What is behind the end of a section has no name, as data has none.
+fn marks_an_end(name: &str) -> bool {
+    matches!(
+        name,
+        "_etext" | "_einittext" | "_end" | "__init_end" | "__indirect_thunk_end"
+    ) || (name.starts_with("__") && name.ends_with("text_end"))
 }
 
 /// Pseudorandom numbers, the same in each run.

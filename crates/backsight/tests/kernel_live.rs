@@ -25,8 +25,10 @@ fn by_hand(text: &str) -> ByHand {
         let addr = u64::from_str_radix(words[0], 16).expect("an address");
         let names = all.entry(addr).or_default();
         // What is behind the end of a section has no name, as data has none.
-        let is_end = matches!(words[2], "_etext" | "_einittext")
-            || (words[2].starts_with("__") && words[2].ends_with("text_end"));
+        let is_end = matches!(
+            words[2],
+            "_etext" | "_einittext" | "_end" | "__init_end" | "__indirect_thunk_end"
+        ) || (words[2].starts_with("__") && words[2].ends_with("text_end"));
         if matches!(words[1], "t" | "T" | "w" | "W") && !is_end {
             let module = words.get(3).map(|name| name[1..name.len() - 1].to_owned());
             names.push((words[2].to_owned(), module));
