@@ -217,9 +217,9 @@ fn an_ended_session_has_no_descriptors() {
 fn images_are_released_and_modules_are_removed() {
     let mut child = Child::spawn();
     let dir = tempfile::tempdir().unwrap();
-    let programs = ["/bin/cat", "/bin/ls", "/bin/cp", "/bin/mv"].map(|program| {
-        let copy = dir.path().join(Path::new(program).file_name().unwrap());
-        fs::copy(program, &copy).unwrap();
+    let programs = ["a", "b", "c", "d"].map(|name| {
+        let copy = dir.path().join(name);
+        fs::copy(testkit::child::program(), &copy).unwrap();
         copy
     });
     let code = programs

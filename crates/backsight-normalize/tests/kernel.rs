@@ -15,6 +15,10 @@ fn by_hand(text: &str) -> BTreeMap<u64, Vec<(&str, Option<&str>)>> {
     let mut all = BTreeMap::<u64, Vec<_>>::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        // Marks for disassemblers, which modules of AArch64 have within functions.
+        if words[2].starts_with(".L") || words[2].starts_with("$x") || words[2].starts_with("$d") {
+            continue;
+        }
         let addr = u64::from_str_radix(words[0], 16).expect("an address");
         let names = all.entry(addr).or_default();
         if matches!(words[1], "t" | "T" | "w" | "W") && !marks_an_end(words[2]) {
