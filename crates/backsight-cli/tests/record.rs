@@ -349,7 +349,8 @@ fn a_signal_ends_the_recording_and_the_file_is_whole() {
     };
     let process = place.start(&["spin", "60000"]);
     // SIGINT may be ignored here, as in a shell's background, and then is by the recorder.
-    for signal in [Signal::SIGTERM] {
+    let signal = Signal::SIGTERM;
+    for _ in 0..2 {
         let pid = process.pid().to_string();
         let args = ["-p", &pid, "-F", "499", "--every", "200ms", "-o", "seen"];
         let _ = fs::remove_dir_all(place.path("seen"));
