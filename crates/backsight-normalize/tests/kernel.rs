@@ -101,5 +101,9 @@ fn names_are_those_of_an_independent_search() {
     assert!(named > 9 * 10_000 / 20, "{named} have names");
     // With modules, a guest of AArch64 has two lines that are not read; which is not known yet.
     let skipped = if cfg!(target_arch = "aarch64") { 2 } else { 0 };
-    assert!(kernel.skipped_lines() <= skipped, "{}", kernel.skipped_lines());
+    assert!(
+        kernel.skipped_lines() <= skipped,
+        "{}",
+        kernel.skipped_lines()
+    );
 }
