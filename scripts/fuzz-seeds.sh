@@ -8,7 +8,7 @@ corpus=crates/fuzz/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in \
-    perf_script_in kallsyms legacy_in cfi_unwind gsym breakpad; do
+    perf_script_in kallsyms legacy_in cfi_unwind gsym breakpad speedscope_in cpuprofile_in perfetto_in; do
     mkdir -p "$corpus/$target"
 done
 
@@ -64,6 +64,24 @@ printf -- '--- Thread 7f (name: a/1) stack: ---\n  0x11\n' >"$corpus/legacy_in/t
 for word in 0 3 0 100 0 2 1 17 0 1 0; do
     printf '%b' "\\0$(printf %o $word)\\0\\0\\0\\0\\0\\0\\0"
 done >"$corpus/legacy_in/cpu"
+printf '%s' '{"$schema":"https://www.speedscope.app/file-format-schema.json","profiles":[{"type":' \
+    '"evented","name":"a","unit":"microseconds","startValue":1,"endValue":9.5,"events":[{"type":"O",' \
+    '"at":1,"frame":0},{"type":"O","at":2.5,"frame":1},{"type":"C","at":3,"frame":1}]},{"type":' \
+    '"sampled","name":"b-7/8: c","unit":"none","startValue":0,"endValue":3,"samples":[[0,1],[0]],' \
+    '"weights":[2,0.5]}],"exporter":"backsight 1","activeProfileIndex":1,"shared":{"frames":[{"name":' \
+    '"main","file":"/a.c","line":3,"col":7},{"name":"work"}]}}' >"$corpus/speedscope_in/both"
+printf '%s' '{"nodes":[{"id":1,"callFrame":{"functionName":"(root)","scriptId":"0","url":"",' \
+    '"lineNumber":-1,"columnNumber":-1},"hitCount":0,"children":[2,3]},{"id":2,"callFrame":' \
+    '{"functionName":"","url":"file:///a%20b.js","lineNumber":4},"hitCount":1},{"id":3,"callFrame":' \
+    '{"functionName":"(idle)","url":"","lineNumber":-1},"hitCount":2}],"startTime":5,"endTime":90,' \
+    '"samples":[2,3,3],"timeDeltas":[10,-2,30]}' >"$corpus/cpuprofile_in/each"
+# A sample, a row of a heap and symbols, all of one address.
+printf '%b' '\0012\0102\0100\0001\0120\0001\0142\0061\0052\0005\0010\0001\0022\0001\0146\0062\0010\0010\0001\0020\0001\0030' \
+    '\0001\0040\0007\0072\0004\0010\0001\0020\0001\0202\0001\0006\0010\0001\0022\0002\0061\0062\0212\0001\0005\0010' \
+    '\0001\0022\0001\0141\0232\0001\0006\0010\0001\0020\0001\0070\0001\0150\0001\0222\0004\0006\0020\0005\0030\0006' \
+    '\0040\0001\0012\0021\0120\0001\0252\0002\0014\0052\0012\0010\0005\0022\0006\0010\0001\0020\0011\0050\0002\0012' \
+    '\0031\0352\0003\0026\0012\0002\0057\0141\0022\0002\0061\0062\0032\0014\0010\0007\0022\0010\0012\0001\0147\0022' \
+    '\0001\0150\0030\0003' >"$corpus/perfetto_in/each"
 head -n 60 /proc/kallsyms >"$corpus/kallsyms/head"
 printf '%s t %s\t[%s]\n' ffffffffc0301000 bpf_prog_6deef7357e7b4530_count bpf \
     ffffffffc0201000 veth_xmit veth ffffffffc0401000 ftrace_trampoline __builtin__ftrace |

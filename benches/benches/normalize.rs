@@ -104,7 +104,7 @@ fn batch(
         });
         for (how, trust) in [
             ("re-checked", Trust::Recheck),
-            ("trusted", Trust::UntilTold),
+            ("trusted", Trust::UntilInvalidated),
         ] {
             let mut session = open(trust);
             group.bench_function(BenchmarkId::new(how, size), |b| {

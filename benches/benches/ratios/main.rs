@@ -7,6 +7,7 @@ mod allocator;
 mod converting;
 mod end_to_end;
 mod floor;
+mod go_table;
 mod kernel;
 mod live;
 mod made_code;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         normalize::ROWS,
         symbolize::ROWS,
         live::ROWS,
+        go_table::ROWS,
         kernel::ROWS,
         made_code::ROWS,
         converting::ROWS,

@@ -37,7 +37,7 @@ pub(crate) fn options(backend: Backend, know: Know) -> Options {
 }
 
 pub(crate) fn trusting(options: Options) -> Options {
-    options.with_trust(Trust::UntilTold)
+    options.with_trust(Trust::UntilInvalidated)
 }
 
 #[inline]

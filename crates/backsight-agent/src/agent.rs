@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use backsight::{Finished, ModuleFiles, ProfileBuilder, RecordingOptions};
 use backsight_profile::Profile;
-use backsight_types::trace::{Event, FileBuildId, ProcessChange};
+use backsight_types::trace::{Context, Event, FileBuildId, ProcessChange};
 
 use crate::error::SamplingError;
 use crate::notes::SamplingNote;
 use crate::options::{SamplingOptions, Target};
+use crate::process_labels::ProcessLabels;
 use crate::sampler::Sampler;
+use crate::sysctl::max_stack;
 
 /// Samples a target, and builds a profile of it.
 ///
@@ -24,8 +26,11 @@ pub struct Agent {
     /// When the files of new modules were last looked at.
     flushed: Instant,
     max_rows: usize,
+    max_stack: usize,
     /// Lost records when the mappings of all processes were last read.
     lost_before: u64,
+    /// `None` if no labels are wanted.
+    labels: Option<ProcessLabels>,
 }
 
 /// What was sampled so far.
@@ -41,6 +46,12 @@ pub struct SamplingStatus {
     /// Processes that were forked. A program that a process replaces itself with, by `execve`,
     /// is no new process.
     pub started: u64,
+    /// Samples whose stack has as many addresses as the kernel records
+    /// (`kernel.perf_event_max_stack`): the outermost callers are missing.
+    pub cut: u64,
+    /// Samples of processes outside of the PID namespace of this process: the kernel gives them the
+    /// number 0, so that nothing is known of what they have mapped.
+    pub foreign: u64,
     /// Samples that were left out because the profile has as many rows as it may.
     pub left_out: u64,
 }
@@ -74,14 +85,17 @@ impl Agent {
             });
         }
         let builder = ProfileBuilder::new(sampler.facts(), recording, files)
-            .map_err(|_| SamplingError::Option("no event has the name that was asked for"))?;
+            .map_err(|_| SamplingError::Option("no event has the name that was asked for"))?
+            .with_live_processes();
         Ok(Self {
             sampler,
             builder,
             status: SamplingStatus::default(),
             flushed: Instant::now(),
             max_rows: MAX_ROWS,
+            max_stack: max_stack(),
             lost_before: 0,
+            labels: options.labels.then(ProcessLabels::default),
         })
     }
 
@@ -111,6 +125,7 @@ impl Agent {
         self.sampler.wait(at_most)?;
         self.take_events();
         if self.flushed.elapsed() >= FLUSH_EVERY {
+            self.look_at_processes();
             self.builder.flush();
             self.flushed = Instant::now();
             if self.status.lost != self.lost_before {
@@ -128,9 +143,25 @@ impl Agent {
             builder,
             status,
             max_rows,
+            max_stack,
+            labels,
             ..
         } = self;
-        sampler.drain(|event| status.take(event, builder, *max_rows));
+        let most = (*max_rows, *max_stack);
+        sampler.drain(|event| status.take(event, builder, most, labels));
+    }
+
+    fn look_at_processes(&mut self) {
+        if let Some(labels) = &mut self.labels {
+            labels.look(&mut self.builder);
+        }
+    }
+
+    /// Returns why attributes that processes publish (`OTEL_CTX`) are not among the labels of
+    /// their samples: each reason, with the number of processes.
+    pub fn label_problems(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let problems = self.labels.iter().flat_map(|labels| &labels.problems);
+        problems.map(|(reason, count)| (*reason, *count))
     }
 
     /// Returns what was sampled so far.
@@ -145,6 +176,12 @@ impl Agent {
         self.sampler.notes()
     }
 
+    /// Returns the most addresses that the kernel records of a stack: [`SamplingStatus::cut`].
+    #[must_use]
+    pub fn max_stack(&self) -> usize {
+        self.max_stack
+    }
+
     /// Returns the sampler, for what it says of the recording.
     #[must_use]
     pub fn sampler(&self) -> &Sampler {
@@ -153,8 +190,13 @@ impl Agent {
 
     /// Takes the profile of the time since the start, or since the last call. Sampling goes on;
     /// what is known of the processes is kept. Modules have the same indices in all profiles of
-    /// an agent.
+    /// an agent, until there are many that no process has mapped any more:
+    /// [`ProfileBuilder::take_profile`].
     pub fn take_profile(&mut self) -> Profile {
+        // The reader holds the events of a round back until the next one.
+        self.take_events();
+        self.look_at_processes();
+        self.builder.reach(self.sampler.reached_ns());
         self.builder.take_profile(self.sampler.facts())
     }
 
@@ -166,9 +208,14 @@ impl Agent {
             builder,
             status,
             max_rows,
+            max_stack,
+            labels,
             ..
         } = self;
-        sampler.stop(|event| status.take(event, builder, *max_rows));
+        let most = (*max_rows, *max_stack);
+        sampler.stop(|event| status.take(event, builder, most, labels));
+        builder.reach(sampler.reached_ns());
+        self.look_at_processes();
     }
 
     /// Stops sampling, and returns the profile.
@@ -182,10 +229,25 @@ impl Agent {
 }
 
 impl SamplingStatus {
-    fn take(&mut self, event: Event<'_>, builder: &mut ProfileBuilder, max_rows: usize) {
+    fn take(
+        &mut self,
+        event: Event<'_>,
+        builder: &mut ProfileBuilder,
+        (max_rows, max_stack): (usize, usize),
+        labels: &mut Option<ProcessLabels>,
+    ) {
         match &event {
-            Event::Sample(_) => {
+            Event::Sample(sample) => {
+                // The idle tasks have the number 0, too, and run in the kernel alone.
+                let is_foreign = sample.pid == 0 && sample.context == Context::User;
+                self.foreign = self.foreign.saturating_add(u64::from(is_foreign));
                 self.samples = self.samples.saturating_add(1);
+                // Marks of the kernel stand between the addresses, which are counted only if
+                // there may be enough of them.
+                let is_long =
+                    sample.raw_chain().len() >= max_stack.saturating_mul(size_of::<u64>());
+                let is_cut = is_long && sample.chain().count() >= max_stack;
+                self.cut = self.cut.saturating_add(u64::from(is_cut));
                 if builder.profile().samples.len() >= max_rows {
                     self.left_out = self.left_out.saturating_add(1);
                     return;
@@ -199,6 +261,10 @@ impl SamplingStatus {
             }
             _ => {}
         }
+        let labelled = labels.as_mut().and_then(|labels| labels.take(&event));
         builder.take(event);
+        if let Some((pid, labels)) = labelled {
+            builder.set_labels(pid, labels);
+        }
     }
 }

@@ -37,6 +37,7 @@ pub(crate) mod flag {
     pub(crate) const WATERMARK: u64 = 1 << 14;
     pub(crate) const SAMPLE_ID_ALL: u64 = 1 << 18;
     pub(crate) const EXCLUDE_GUEST: u64 = 1 << 20;
+    pub(crate) const EXCLUDE_CALLCHAIN_KERNEL: u64 = 1 << 21;
     pub(crate) const EXCLUDE_CALLCHAIN_USER: u64 = 1 << 22;
     pub(crate) const MMAP2: u64 = 1 << 23;
     pub(crate) const COMM_EXEC: u64 = 1 << 24;

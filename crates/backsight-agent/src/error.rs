@@ -15,6 +15,12 @@ pub enum SamplingError {
         /// Its ID.
         pid: u32,
     },
+    /// The files of `/proc` are of other processes than the events.
+    #[error(
+        "/proc is that of another PID namespace, where the same numbers are other processes: mount \
+         that of this one (mount -t proc proc /proc, unshare --mount-proc), or record outside of it"
+    )]
+    ForeignProc,
     /// This user may not observe the target.
     #[error(
         "permission denied to sample {whom} (kernel.perf_event_paranoid is {paranoid}): \
@@ -26,6 +32,15 @@ pub enum SamplingError {
         whom: String,
         /// The value of the sysctl, or `unknown`.
         paranoid: String,
+    },
+    /// This process has the right to sample, and the kernel refuses it nevertheless.
+    #[error(
+        "permission denied to sample {whom}, although this process has CAP_PERFMON: a seccomp \
+         filter or a security module (LSM) forbids it: in a container, allow perf_event_open"
+    )]
+    Forbidden {
+        /// The target.
+        whom: String,
     },
     /// The kernel was built without perf events, or a filter of system calls forbids them, as in
     /// many containers.
@@ -57,13 +72,19 @@ pub enum SamplingError {
         /// The directory.
         path: PathBuf,
     },
-    /// The processes of the target are too many events for this process.
-    #[error("{events} events for {threads} threads: allow more open files, with ulimit -n")]
+    /// The threads of the target are too many events for this process.
+    #[error(
+        "{threads} threads take {needed} open files, one for each event of each thread on each \
+         processor, and {events} could be opened: allow more, with ulimit -n, or sample the whole \
+         machine or a cgroup, which takes few"
+    )]
     TooManyFiles {
         /// The events that are open.
         events: usize,
         /// The threads of the target.
         threads: usize,
+        /// The events that they take.
+        needed: usize,
     },
     /// A system call failed.
     #[error("cannot {operation}: {error}")]

@@ -111,6 +111,24 @@ pub(crate) fn threads_of(pid: u32) -> Vec<u32> {
     numbers_in(&PathBuf::from(format!("/proc/{pid}/task")))
 }
 
+/// Returns the process of a thread; `None` if there is no such thread, or it cannot be asked.
+pub(crate) fn process_of(tid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let mut lines = status.lines();
+    let process = lines.find_map(|line| line.strip_prefix("Tgid:"))?;
+    process.trim().parse().ok()
+}
+
+/// Whether `/proc` is of another PID namespace than this process, so that the same numbers are
+/// those of other processes. `false` without `/proc`.
+pub(crate) fn is_foreign() -> bool {
+    let is_there = fs::symlink_metadata("/proc/self").is_ok();
+    let own = fs::read_link("/proc/self").ok();
+    let own = own.and_then(|own| own.to_str()?.parse::<u32>().ok());
+    // Of a namespace that this process is not in, it has no number.
+    is_there && own != Some(std::process::id())
+}
+
 /// Returns all processes.
 pub(crate) fn all_processes() -> Vec<u32> {
     numbers_in(Path::new("/proc"))
@@ -136,6 +154,13 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     let after = behind_name(&status).and_then(|rest| rest.first().copied());
     // A zombie has ended, but for its parent.
     after.is_some_and(|state| !matches!(state, b'Z' | b'X'))
+}
+
+/// Returns whether a thread neither runs nor has ended.
+pub(crate) fn is_waiting(pid: u32, tid: u32) -> bool {
+    let status = fs::read(format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
+    let state = behind_name(&status).and_then(|rest| rest.first().copied());
+    state.is_some_and(|state| !matches!(state, b'R' | b'Z' | b'X'))
 }
 
 fn numbers_in(folder: &Path) -> Vec<u32> {

@@ -54,25 +54,35 @@
 
 mod agent;
 mod attr;
+mod cgroup;
+mod clock;
+mod context;
 mod cpus;
 mod error;
 mod existing;
 mod kernel;
+mod living;
 mod notes;
 mod opening;
 mod options;
+mod process_labels;
 mod record;
 mod record_stream;
 mod ring_set;
 mod sampler;
+mod stopper;
 #[expect(
     unsafe_code,
     reason = "the system calls of perf events, and the buffers that the kernel writes to"
 )]
 mod sys;
+mod sysctl;
+mod waiting;
 
 pub use agent::{Agent, SamplingStatus};
 pub use error::SamplingError;
 pub use notes::SamplingNote;
 pub use options::{CallGraph, SamplingOptions, Target};
-pub use sampler::Sampler;
+pub use sampler::{OFF_CPU_LAST_STACK, Sampler};
+pub use stopper::Stopper;
+pub use sys::release_freed_memory;

@@ -25,11 +25,19 @@ pub enum SamplingNote {
         /// Its ID.
         pid: u32,
     },
+    /// Threads alone: their process is sampled, with all its threads.
+    ThreadOfProcess {
+        /// The ID of a thread that was given for a process.
+        tid: u32,
+        /// Its process.
+        pid: u32,
+    },
     /// The processor's counter of cycles: a timer of the kernel takes the samples.
     NoHardwareCounter,
-    /// The time that threads do not run: their switches happen in the kernel, which this user may
-    /// not record.
-    NoSwitches,
+    /// The stacks with which threads stop running: that happens in the kernel, which this user may
+    /// not record. Each wait counts for the last stack that the thread had while it ran, in an
+    /// event of its own name.
+    SwitchesWithoutStacks,
     /// Build IDs in records of mappings, which came with Linux 5.12: files are known by device
     /// and inode.
     NoBuildIds,
@@ -68,12 +76,17 @@ impl fmt::Display for SamplingNote {
                 f,
                 "no process {pid}: it has exited or never existed; the others are recorded"
             ),
+            Self::ThreadOfProcess { tid, pid } => write!(
+                f,
+                "{tid} is a thread of process {pid}, which is recorded with all its threads"
+            ),
             Self::NoHardwareCounter => f.write_str(
                 "the processor's counter of cycles cannot be used here: a timer takes the samples",
             ),
-            Self::NoSwitches => f.write_str(
-                "the time that threads do not run is left out: to record it, run as root or \
-                 with CAP_PERFMON, or lower kernel.perf_event_paranoid to 1",
+            Self::SwitchesWithoutStacks => f.write_str(
+                "waits are shown at the last stack that their threads had while they ran \
+                 (off-cpu-last-stack): to record where threads wait, run as root or with \
+                 CAP_PERFMON, or lower kernel.perf_event_paranoid to 1",
             ),
             Self::NoBuildIds => f.write_str(
                 "this kernel records no build IDs with mappings: files are known by device and \

@@ -1,7 +1,6 @@
 //! Opens the events of a target, with as much as the kernel and this user's rights give.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -14,7 +13,8 @@ use crate::existing;
 use crate::notes::SamplingNote;
 use crate::options::{CallGraph, SamplingOptions};
 use crate::ring_set::RingSet;
-use crate::sys::Whom;
+use crate::sys::{EventFd, Whom};
+use crate::sysctl::{max_sample_rate, may_sample, paranoid};
 
 /// The events so far.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Opening {
     /// The samples of running threads first; those of switches second, if any.
     pub(crate) attrs: Vec<EventAttr>,
     pub(crate) notes: Vec<SamplingNote>,
+    /// Whether records alone say when threads stop running.
+    pub(crate) has_last_stacks: bool,
     frequency: u64,
     /// Whether the attributes have been tried: then they are used as they are.
     is_settled: bool,
@@ -83,6 +85,11 @@ impl Opening {
         };
         let mut attrs = vec![running];
         if options.off_cpu {
+            // Switches happen in the kernel: without it, their stacks have no part of the kernel.
+            let flags = match options.kernel {
+                true => flags,
+                false => flags & !flag::EXCLUDE_KERNEL | flag::EXCLUDE_CALLCHAIN_KERNEL,
+            };
             attrs.push(EventAttr {
                 counted: Counted::Switches,
                 period: 1,
@@ -94,6 +101,7 @@ impl Opening {
             rings,
             attrs,
             notes: Vec::new(),
+            has_last_stacks: false,
             frequency: options.frequency,
             is_settled: false,
         }
@@ -133,6 +141,7 @@ impl Opening {
             if threads.is_empty() && known.is_empty() {
                 return Err(SamplingError::NoSuchProcess { pid });
             }
+            let count = threads.len();
             let new: Vec<u32> = threads
                 .into_iter()
                 .filter(|tid| known.insert(*tid))
@@ -150,9 +159,14 @@ impl Opening {
                     }
                     // The main thread has ended before the others.
                     Err(Refusal::Gone) => {}
+                    // Without a descriptor, they cannot be listed again.
                     Err(Refusal::Error(SamplingError::TooManyFiles { events, .. })) => {
-                        let threads = existing::threads_of(pid).len();
-                        return Err(SamplingError::TooManyFiles { events, threads });
+                        let each = cpus.len().saturating_mul(self.attrs.len());
+                        return Err(SamplingError::TooManyFiles {
+                            events,
+                            threads: count,
+                            needed: count.saturating_mul(each),
+                        });
                     }
                     Err(Refusal::Error(error)) => return Err(error),
                     Ok(()) => {}
@@ -187,7 +201,10 @@ impl Opening {
         let opened = self.all_cpus(Whom::Cgroup(directory), cpus, &shown);
         opened.map_err(|refusal| match refusal {
             Refusal::Error(SamplingError::Io { error, .. })
-                if matches!(errno(&error), Some(Errno::EBADF | Errno::EINVAL)) =>
+                if matches!(
+                    errno(&error),
+                    Some(Errno::EBADF | Errno::EINVAL | Errno::ENOENT)
+                ) =>
             {
                 let path = path.to_owned();
                 SamplingError::NoCgroup { path }
@@ -210,6 +227,7 @@ impl Opening {
         shown: &dyn Fn() -> String,
     ) -> Result<(), Refusal> {
         for cpu in cpus {
+            self.try_switches(whom, *cpu);
             let mut at = 0;
             while let Some(attr) = self.attrs.get(at).copied() {
                 match self.rings.open(&attr, at, whom, *cpu) {
@@ -265,15 +283,41 @@ impl Opening {
         true
     }
 
-    /// Switches happen in the kernel, so they go, too.
+    /// Without the kernel, the event of switches is refused after another has been opened. So it
+    /// is tried first.
+    fn try_switches(&mut self, whom: Whom<'_>, cpu: u32) {
+        let [running, switches] = &*self.attrs else {
+            return;
+        };
+        let is_apart = running.has(flag::EXCLUDE_KERNEL) && !switches.has(flag::EXCLUDE_KERNEL);
+        if self.is_settled || !is_apart {
+            return;
+        }
+        let tried = EventFd::open(switches, whom, cpu);
+        let refused = tried.err().as_ref().and_then(errno);
+        if matches!(refused, Some(Errno::EACCES | Errno::EPERM)) {
+            self.without_kernel();
+        }
+    }
+
+    /// Switches happen in the kernel, so they have no stacks: records say when they are.
     fn without_kernel(&mut self) {
-        self.notes.push(SamplingNote::KernelLeftOut);
+        if self
+            .attrs
+            .first()
+            .is_some_and(|it| !it.has(flag::EXCLUDE_KERNEL))
+        {
+            self.notes.push(SamplingNote::KernelLeftOut);
+        }
+        let mut added = flag::EXCLUDE_KERNEL;
         if self.attrs.len() > 1 {
             self.attrs.truncate(1);
-            self.notes.push(SamplingNote::NoSwitches);
+            self.has_last_stacks = true;
+            self.notes.push(SamplingNote::SwitchesWithoutStacks);
+            added |= flag::CONTEXT_SWITCH;
         }
         for attr in &mut self.attrs {
-            *attr = attr.with(flag::EXCLUDE_KERNEL);
+            *attr = attr.with(added);
         }
     }
 
@@ -281,6 +325,9 @@ impl Opening {
         let (events, processors) = self.rings.counts();
         Refusal::Error(match errno(&error) {
             Some(Errno::ESRCH) => return Refusal::Gone,
+            Some(Errno::EACCES | Errno::EPERM) if may_sample() => {
+                SamplingError::Forbidden { whom: shown() }
+            }
             Some(Errno::EACCES | Errno::EPERM) => SamplingError::Denied {
                 whom: shown(),
                 paranoid: paranoid(),
@@ -289,6 +336,7 @@ impl Opening {
             Some(Errno::EMFILE | Errno::ENFILE) => SamplingError::TooManyFiles {
                 events,
                 threads: events.checked_div(processors).unwrap_or_default(),
+                needed: events.saturating_add(1),
             },
             Some(Errno::EINVAL) if self.frequency > max_sample_rate() => SamplingError::TooFast {
                 frequency: self.frequency,
@@ -314,18 +362,4 @@ impl Refusal {
             Self::Error(error) => error,
         }
     }
-}
-
-fn sysctl(name: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
-    Some(text.trim().to_owned())
-}
-
-fn paranoid() -> String {
-    sysctl("perf_event_paranoid").unwrap_or_else(|| "unknown".to_owned())
-}
-
-fn max_sample_rate() -> u64 {
-    let rate = sysctl("perf_event_max_sample_rate");
-    rate.and_then(|rate| rate.parse().ok()).unwrap_or(u64::MAX)
 }

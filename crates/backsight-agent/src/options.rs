@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::error::SamplingError;
+use crate::sysctl::max_sample_rate;
+
 /// Whose stacks are sampled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,6 +63,9 @@ pub struct SamplingOptions {
     /// Whether cycles of the processor are counted, if it can. Otherwise, and as a fallback, a
     /// timer of the kernel takes the samples.
     pub hardware: bool,
+    /// Whether samples get labels of their process: `cgroup` and `container.id`, and the attributes
+    /// that it publishes as OpenTelemetry says (`OTEL_CTX`), such as `service.name`.
+    pub labels: bool,
 }
 
 impl Default for SamplingOptions {
@@ -71,6 +77,7 @@ impl Default for SamplingOptions {
             kernel: true,
             buffer_pages: None,
             hardware: true,
+            labels: true,
         }
     }
 }
@@ -113,5 +120,44 @@ impl SamplingOptions {
     #[must_use]
     pub fn with_hardware(self, hardware: bool) -> Self {
         Self { hardware, ..self }
+    }
+
+    /// Sets whether samples get labels of their process.
+    #[must_use]
+    pub fn with_labels(self, labels: bool) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// Checks what can be known before anything is sampled, or a command is started.
+    ///
+    /// # Errors
+    /// [`SamplingError::Option`], and [`SamplingError::TooFast`] for a frequency above
+    /// `kernel.perf_event_max_sample_rate`.
+    pub fn check(&self) -> Result<(), SamplingError> {
+        if self.frequency == 0 {
+            return Err(SamplingError::Option(
+                "at least one sample a second is needed",
+            ));
+        }
+        if self
+            .buffer_pages
+            .is_some_and(|pages| !pages.is_power_of_two())
+        {
+            return Err(SamplingError::Option(
+                "the pages of a buffer must be a power of two",
+            ));
+        }
+        if let CallGraph::StackMemory { bytes } = self.call_graph
+            && (bytes == 0 || bytes > 65_528 || bytes % 8 != 0)
+        {
+            let reason = "the bytes of a stack must be a multiple of 8, from 8 to 65528";
+            return Err(SamplingError::Option(reason));
+        }
+        let limit = max_sample_rate();
+        if self.frequency > limit {
+            let frequency = self.frequency;
+            return Err(SamplingError::TooFast { frequency, limit });
+        }
+        Ok(())
     }
 }

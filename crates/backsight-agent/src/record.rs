@@ -14,6 +14,7 @@ mod kind {
     pub(super) const COMM: u32 = 3;
     pub(super) const FORK: u32 = 7;
     pub(super) const MMAP2: u32 = 10;
+    pub(super) const SWITCH: u32 = 14;
     pub(super) const HEADER_ATTR: u32 = 64;
     pub(super) const FINISHED_ROUND: u32 = 68;
     pub(super) const EVENT_UPDATE: u32 = 78;
@@ -24,6 +25,7 @@ const MISC_KERNEL: u16 = 1;
 const MISC_USER: u16 = 2;
 /// The record is about a process that was there before; its mappings follow.
 const MISC_FORK_EXEC: u16 = 1 << 13;
+const MISC_SWITCH_OUT: u16 = 1 << 13;
 const MISC_MMAP_BUILD_ID: u16 = 1 << 14;
 
 /// The size of the header of a record.
@@ -90,6 +92,13 @@ pub(crate) fn existed(out: &mut Vec<u8>, about: About, parent: u32) {
             u32_in(body, number);
         }
         u64_in(body, about.time_ns);
+        trailer_in(body, about);
+    });
+}
+
+/// Appends that a thread does not run from this time on.
+pub(crate) fn switched_out(out: &mut Vec<u8>, about: About) {
+    record(out, kind::SWITCH, MISC_SWITCH_OUT, |body| {
         trailer_in(body, about);
     });
 }

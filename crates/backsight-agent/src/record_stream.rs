@@ -10,7 +10,9 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use crate::clock::now_ns;
 use crate::record;
 use crate::ring_set::RingSet;
 
@@ -22,6 +24,14 @@ pub(crate) struct RecordSource {
     pub(crate) written: Vec<u8>,
     /// Whether the next round is the last.
     pub(crate) is_ending: bool,
+    /// When sampling was stopped.
+    pub(crate) stopped: Option<Instant>,
+    /// The same on the clock of the records.
+    pub(crate) stopped_ns: Option<u64>,
+    /// When the last round began, and the one before it, on the clock of the records. The reader
+    /// hands a round on when the next one has ended.
+    pub(crate) round_ns: u64,
+    pub(crate) reached_ns: u64,
     /// The bytes that came from the kernel so far.
     pub(crate) bytes: u64,
     /// The most bytes that were in the buffers at once.
@@ -53,12 +63,15 @@ impl RecordStream {
     /// Empties the buffers.
     fn next_round(&mut self) {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.reached_ns = source.round_ns;
+        source.round_ns = now_ns();
         let RecordSource {
             rings,
             written,
             is_ending,
             bytes,
             most_bytes,
+            ..
         } = &mut *source;
         self.round.clear();
         self.at = 0;

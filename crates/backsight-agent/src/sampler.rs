@@ -1,33 +1,36 @@
 //! Samples a target, and returns what happens as events.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use backsight_formats::perf_data::{Problems, Reader};
-use backsight_types::trace::{Event, Facts, ProcessChange};
+use backsight_types::trace::{Event, EventType, Facts};
 use nix::errno::Errno;
 use nix::libc::O_DIRECTORY;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::attr::{self, flag};
+use crate::clock::{clock_pair, now_ns};
 use crate::cpus;
 use crate::error::{SamplingError, errno};
 use crate::existing::{self, ExistingProcesses};
 use crate::kernel;
+use crate::living::LivingProcesses;
 use crate::notes::SamplingNote;
 use crate::opening::Opening;
 use crate::options::{CallGraph, SamplingOptions, Target};
 use crate::record;
 use crate::record_stream::{RecordSource, RecordStream};
 use crate::ring_set::RingSet;
+use crate::stopper::Stopper;
+use crate::waiting::WaitingThreads;
 
 /// Samples a target.
 ///
@@ -39,17 +42,13 @@ pub struct Sampler {
     facts: Facts,
     notes: Vec<SamplingNote>,
     living: LivingProcesses,
+    waiting: WaitingThreads,
     started: Instant,
-    stopped: Option<Instant>,
 }
 
-/// The processes that are sampled and have not ended.
-#[derive(Debug)]
-enum LivingProcesses {
-    /// There are always some.
-    Everyone,
-    Of(HashSet<u32>),
-}
+/// The event of the time that threads do not run, where each wait counts for the last stack that
+/// its thread had while it ran: [`SamplingNote::SwitchesWithoutStacks`].
+pub const OFF_CPU_LAST_STACK: &str = "off-cpu-last-stack";
 
 impl Sampler {
     /// Opens the events of a target, and starts sampling.
@@ -57,7 +56,12 @@ impl Sampler {
     /// # Errors
     /// If the target does not exist, this user may not sample it, or the kernel cannot.
     pub fn start(target: &Target, options: &SamplingOptions) -> Result<Self, SamplingError> {
-        check(options)?;
+        options.check()?;
+        if existing::is_foreign() {
+            return Err(SamplingError::ForeignProc);
+        }
+        let (target, threads) = of_processes(target);
+        let target = &target;
         let page_size = page_size();
         let pages = options.buffer_pages.unwrap_or(match options.call_graph {
             CallGraph::FramePointers => 128,
@@ -65,13 +69,14 @@ impl Sampler {
         });
         let mut opening = Opening::new(options, RingSet::new(pages, page_size));
         let cpus = cpus::online();
+        opening.notes.extend(threads);
         let mut existing = ExistingProcesses::default();
         let mut written = Vec::new();
         let living = match target {
-            Target::Processes(pids) => LivingProcesses::Of(opening.processes(pids, &cpus)?),
+            Target::Processes(pids) => LivingProcesses::of(opening.processes(pids, &cpus)?),
             Target::Launched(pid) => {
                 opening.launched(*pid, &cpus)?;
-                LivingProcesses::Of(HashSet::from([*pid]))
+                LivingProcesses::of(HashSet::from([*pid]))
             }
             Target::Everyone => {
                 opening.everyone(&cpus)?;
@@ -87,13 +92,17 @@ impl Sampler {
             rings,
             attrs,
             mut notes,
+            has_last_stacks,
             ..
         } = opening;
         record::file_header(&mut written);
         for (at, attr) in attrs.iter().enumerate() {
             record::event(&mut written, attr, &rings.ids(at)?);
         }
-        if attrs.iter().any(|attr| !attr.has(flag::EXCLUDE_KERNEL)) && !kernel::write(&mut written)
+        if attrs
+            .first()
+            .is_some_and(|attr| !attr.has(flag::EXCLUDE_KERNEL))
+            && !kernel::write(&mut written)
         {
             notes.push(SamplingNote::KernelNamesHidden);
         }
@@ -107,8 +116,16 @@ impl Sampler {
         for pid in present(target)? {
             existing.write(pid, 0, &mut written);
         }
-        if let Target::Cgroup(path) = target {
-            let members = existing::members(path);
+        let mut waiting = WaitingThreads::default();
+        let members = match target {
+            Target::Processes(pids) => pids.iter().copied().collect(),
+            Target::Cgroup(path) => existing::members(path),
+            _ => HashSet::new(),
+        };
+        if options.off_cpu {
+            waiting.write(&members, &mut written);
+        }
+        if matches!(target, Target::Cgroup(_)) {
             existing.unreadable.retain(|(pid, _)| members.contains(pid));
         }
         if let Some((pid, errno)) = existing.unreadable.first().copied() {
@@ -131,14 +148,19 @@ impl Sampler {
         })?;
         let mut facts = reader.facts().clone();
         describe(&mut facts, clock);
+        if has_last_stacks {
+            let mut waits = EventType::new(OFF_CPU_LAST_STACK);
+            (waits.is_of_switches, waits.has_last_stacks) = (true, true);
+            facts.events.push(waits);
+        }
         Ok(Self {
             reader,
             source,
             facts,
             notes,
             living,
+            waiting,
             started: Instant::now(),
-            stopped: None,
         })
     }
 
@@ -200,7 +222,7 @@ impl Sampler {
         // the events of a round back until the next one.
         while let Some(event) = self.reader.next() {
             self.living.take(&event);
-            take(event);
+            take(self.waiting.named(event));
         }
     }
 
@@ -210,7 +232,7 @@ impl Sampler {
         let time_ns = now_ns();
         let pids = match &self.living {
             LivingProcesses::Everyone => existing::all_processes(),
-            LivingProcesses::Of(pids) => pids.iter().copied().collect(),
+            LivingProcesses::Of(of) => of.pids().collect(),
         };
         let mut existing = ExistingProcesses::default();
         let mut found = Vec::new();
@@ -226,14 +248,41 @@ impl Sampler {
     pub fn has_ended(&self) -> bool {
         match &self.living {
             LivingProcesses::Everyone => false,
-            LivingProcesses::Of(pids) => !pids.iter().any(|pid| existing::is_alive(*pid)),
+            LivingProcesses::Of(of) => !of.pids().any(existing::is_alive),
         }
+    }
+
+    /// Returns the time up to which all events have been passed on, in nanoseconds on the clock of
+    /// the events: what waits then has waited until then. After [`stop`](Self::stop), the time
+    /// at which sampling was stopped.
+    #[must_use]
+    pub fn reached_ns(&self) -> u64 {
+        let source = self.source();
+        match (source.stopped_ns, source.is_ending) {
+            (Some(stopped), true) => stopped,
+            (stopped, _) => source.reached_ns.min(stopped.unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Returns how many processes of the target have vanished from the recording: they called `execve` of a program that this user may not observe
+    /// (set-user-ID, or not readable), where the kernel removes the events.
+    #[must_use]
+    pub fn vanished(&self) -> u64 {
+        self.living.vanished()
+    }
+
+    /// Returns how many threads of the target did not run when sampling began, of those that were
+    /// looked at: all of processes or of a cgroup, if the time off the processor is recorded. Each
+    /// has a wait whose stack is not known.
+    #[must_use]
+    pub fn waiting_at_begin(&self) -> usize {
+        self.waiting.count()
     }
 
     /// Returns how long sampling has been going on, or went on until it was stopped.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        let until = self.stopped.unwrap_or_else(Instant::now);
+        let until = self.source().stopped.unwrap_or_else(Instant::now);
         until.saturating_duration_since(self.started)
     }
 
@@ -244,10 +293,15 @@ impl Sampler {
         (source.rings.size(), source.most_bytes)
     }
 
+    /// Returns what stops sampling from another thread, for example when a time is over.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper::new(Arc::clone(&self.source))
+    }
+
     /// Stops sampling, and passes the last events on.
     pub fn stop(&mut self, mut take: impl FnMut(Event<'_>)) {
-        self.source().rings.disable();
-        self.stopped.get_or_insert_with(Instant::now);
+        self.stopper().stop();
         self.drain(&mut take);
         self.source().is_ending = true;
         self.drain(&mut take);
@@ -274,51 +328,38 @@ impl std::fmt::Debug for Sampler {
     }
 }
 
-impl LivingProcesses {
-    fn take(&mut self, event: &Event<'_>) {
-        let (Self::Of(pids), Event::Process(record)) = (self, event) else {
-            return;
-        };
-        match record.change {
-            ProcessChange::Fork { .. } => drop(pids.insert(record.pid)),
-            ProcessChange::Exit => drop(pids.remove(&record.pid)),
-            _ => {}
+/// Returns the target with processes in place of threads, each of which is noted.
+fn of_processes(target: &Target) -> (Target, Vec<SamplingNote>) {
+    let Target::Processes(ids) = target else {
+        return (target.clone(), Vec::new());
+    };
+    let mut notes = Vec::new();
+    let pids = ids.iter().map(|id| {
+        let pid = existing::process_of(*id).unwrap_or(*id);
+        if pid != *id {
+            notes.push(SamplingNote::ThreadOfProcess { tid: *id, pid });
         }
-    }
+        pid
+    });
+    let pids = pids.collect();
+    (Target::Processes(pids), notes)
 }
 
 /// Returns the processes of a target whose mappings are read.
 fn present(target: &Target) -> Result<Vec<u32>, SamplingError> {
     match target {
-        Target::Processes(pids) => Ok(pids.clone()),
+        // Each once, as threads of one may have been given.
+        Target::Processes(pids) => Ok(pids
+            .iter()
+            .copied()
+            .collect::<BTreeSet<u32>>()
+            .into_iter()
+            .collect()),
         Target::Launched(pid) => Ok(vec![*pid]),
         // Threads of other cgroups never appear in samples; that their processes are known does
         // no harm, and a process may be moved into the cgroup later.
         Target::Everyone | Target::Cgroup(_) => Ok(existing::all_processes()),
     }
-}
-
-fn check(options: &SamplingOptions) -> Result<(), SamplingError> {
-    if options.frequency == 0 {
-        return Err(SamplingError::Option(
-            "at least one sample a second is needed",
-        ));
-    }
-    if options
-        .buffer_pages
-        .is_some_and(|pages| !pages.is_power_of_two())
-    {
-        return Err(SamplingError::Option(
-            "the pages of a buffer must be a power of two",
-        ));
-    }
-    if let CallGraph::StackMemory { bytes } = options.call_graph
-        && (bytes == 0 || bytes > 65_528 || bytes % 8 != 0)
-    {
-        let reason = "the bytes of a stack must be a multiple of 8, from 8 to 65528";
-        return Err(SamplingError::Option(reason));
-    }
-    Ok(())
 }
 
 fn cgroup(path: &Path) -> Result<File, SamplingError> {
@@ -338,20 +379,6 @@ fn page_size() -> usize {
     let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     size.and_then(|size| usize::try_from(size).ok())
         .unwrap_or(4096)
-}
-
-/// Returns the same time since 1970, and on the clock of the records.
-fn clock_pair() -> Option<(u64, u64)> {
-    let now = now_ns();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    Some((u64::try_from(wall.as_nanos()).ok()?, now))
-}
-
-/// Returns the time on the clock of the records.
-fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
-    let now = now.unwrap_or_default().as_nanos();
-    u64::try_from(now).unwrap_or(u64::MAX)
 }
 
 /// Adds what the machine is.

@@ -9,6 +9,6 @@ mod maps;
 mod report;
 
 pub(crate) use flags::{AccountFlags, When};
-pub(crate) use help::NAMES as MADE_NAMES;
+pub(crate) use help::{NAMES as MADE_NAMES, module_advice};
 pub(crate) use maps::LiveListReport;
 pub(crate) use report::report;

@@ -3,8 +3,8 @@
 use clap::{CommandFactory, Parser};
 
 use crate::{
-    addr2line, buildid, completions, convert, demo, doctor, guide, index, inspect, man, maps,
-    normalize, record, store, symbolize,
+    addr2line, annotate, buildid, completions, convert, demo, diff, doctor, guide, index, inspect,
+    man, maps, normalize, record, report, stack, store, symbolize, top, view,
 };
 
 /// Convert raw stack addresses of Linux processes to functions and lines
@@ -23,8 +23,14 @@ pub(crate) enum Command {
     Maps(maps::Maps),
     Normalize(normalize::Normalize),
     Symbolize(symbolize::Symbolize),
+    Stack(stack::StackCommand),
     Convert(convert::Convert),
     Record(record::Record),
+    Report(report::ReportCommand),
+    Annotate(annotate::Annotate),
+    View(view::View),
+    Top(top::Top),
+    Diff(diff::Diff),
     Addr2line(addr2line::Addr2line),
     #[command(name = "buildid")]
     BuildId(buildid::BuildIdCommand),

@@ -5,16 +5,22 @@
 //!            (places)    (names)
 //! ```
 
+mod caption;
 mod demangled;
+mod filter_flags;
 mod flame_graph;
 mod format;
 mod open;
 mod paths;
 mod perf_data;
+mod profile_input;
 mod read;
 mod recording;
 mod shown;
+mod stack_flags;
 mod text_event;
+mod trace_symbols;
+mod waits;
 mod write;
 
 use std::fs;
@@ -22,89 +28,52 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use backsight::account::Tally;
-use backsight::{MapsOf, ProfileSymbolizer};
 use backsight_formats::ndjson::{HeaderLine, ProfileWriter};
-use backsight_formats::pprof;
 use backsight_profile::{Location, Profile};
-use clap::ValueEnum;
 
 use crate::account::{self, AccountFlags};
-use crate::args::{parse_percent, parse_size};
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, is_same};
 use crate::jit_maps::JitMaps;
 use crate::output;
 use crate::progress::Progress;
-use crate::symbolize::Symbols;
-use crate::symbolize::accounted::Accounted;
 use crate::tool::TOOL;
 
-use demangled::Demangled;
 use paths::Paths;
-use read::{InputOptions, ReadReport};
 
+pub(crate) use filter_flags::{NOTHING_TAKEN, parse_regex};
+pub(crate) use flame_graph::drawable;
 pub(crate) use format::{InputFormat, Output};
+pub(crate) use profile_input::ProfileInput;
+pub(crate) use read::ReadReport;
 pub(crate) use shown::{left_out as left_out_by, value as shown_value};
+pub(crate) use stack_flags::StackFlags;
+pub(crate) use waits::value as waits_value;
 pub(crate) use write::run as write_profile;
 
 /// Convert a profile to another format, with functions and lines
 ///
 /// Formats are recognized by file name and content. Input: perf.data and the text of perf
-/// script. Input and output: NDJSON (.ndjson), pprof (.pb.gz), OpenTelemetry profiles (.otlp)
-/// and folded stacks (.folded). Output: Firefox Profiler JSON (.json) and flame graphs (.svg).
+/// script, the .cpuprofile of V8, and traces of Perfetto (.perfetto-trace, .pftrace). Input and output: NDJSON (.ndjson), pprof (.pb.gz),
+/// OpenTelemetry profiles (.otlp), folded stacks (.folded) and speedscope's JSON
+/// (.speedscope.json). Output: Firefox Profiler JSON (.json), flame graphs (.svg) and pages for
+/// a browser (.html); for a trace of Perfetto its symbols (.perfetto-symbols), which
+/// `cat TRACE SYMBOLS > SYMBOLIZED` appends to it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
     #[command(flatten)]
     paths: Paths,
 
-    /// The format of the input; overrides its name and content
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    from: Option<InputFormat>,
+    #[command(flatten)]
+    profile: ProfileInput,
 
     /// The format of the output; overrides its name
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: Option<Output>,
 
-    /// Which value of the samples to use, for formats with room for one: `cpu-clock`,
-    /// `alloc_space`, … [default: the one that the input marks as its default]. In a recording of
-    /// perf, each event has two: the number of samples (`samples`, or `cycles-samples` if there
-    /// are several events), and the sum of their periods (`cpu-clock` in nanoseconds, `cycles`)
-    #[arg(long, value_name = "NAME")]
-    sample_type: Option<String>,
-
-    /// Take only the samples of this event of a perf recording or of perf script, with its
-    /// modifiers or without: `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all events, or
-    /// the one with the most samples if the output has room for one]. The value of its samples
-    /// is chosen with --sample-type
-    #[arg(long, value_name = "NAME")]
-    event: Option<String>,
-
-    /// The root frame of folded stacks and flame graphs
-    #[arg(long, alias = "lead", value_enum, value_name = "WHAT", default_value_t)]
-    root_frame: RootFrameArg,
-
-    /// Do not look up functions and lines; keep only those that the input has
-    #[arg(long)]
-    no_symbols: bool,
-
-    /// Functions are looked up elsewhere, but for those that only this machine can name.
-    #[arg(skip)]
-    is_handed_on: bool,
-
     #[command(flatten)]
-    symbols: Symbols,
-
-    /// With --debuginfod, fetch files of modules alone that at least so many percent of the
-    /// samples wait for, those that most wait for first. Outputs that are written while the input
-    /// is read (ndjson) fetch all
-    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_percent)]
-    #[arg(requires = "debuginfod")]
-    min_share: f64,
-
-    /// Limit of memory for an input that is decompressed as a whole: pprof, OpenTelemetry
-    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = parse_size)]
-    max_memory: u64,
+    stacks: StackFlags,
 
     /// Exit with code 3 if an address has no frame, or a part of the input is malformed
     #[arg(long)]
@@ -112,28 +81,6 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     account: AccountFlags,
-}
-
-/// The root frame of folded stacks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum RootFrameArg {
-    /// The name of the process
-    #[default]
-    Process,
-    /// The name of the thread, and both IDs
-    Thread,
-    /// No extra frame: stacks start with their outermost function
-    None,
-}
-
-impl From<RootFrameArg> for backsight_formats::folded::RootFrame {
-    fn from(root_frame: RootFrameArg) -> Self {
-        match root_frame {
-            RootFrameArg::Process => Self::Process,
-            RootFrameArg::Thread => Self::Thread,
-            RootFrameArg::None => Self::None,
-        }
-    }
 }
 
 impl Convert {
@@ -148,16 +95,9 @@ impl Convert {
     ) -> Self {
         Self {
             paths: Paths::new(input, output.unwrap_or_else(|| PathBuf::from("-"))),
-            from,
+            profile: ProfileInput::handed_on(from, debug_files),
             to: Some(to),
-            sample_type: None,
-            event: None,
-            root_frame: RootFrameArg::default(),
-            no_symbols: true,
-            is_handed_on: true,
-            symbols: Symbols::of(debug_files, false),
-            min_share: 0.0,
-            max_memory: pprof::Limits::default().memory,
+            stacks: StackFlags::default(),
             strict,
             account: AccountFlags::default(),
         }
@@ -170,36 +110,45 @@ impl Convert {
 
     /// Reads the lists of names of code that was made at run time of these users.
     pub(crate) fn with_jit_maps(self, jit_maps: JitMaps) -> Self {
-        let symbols = self.symbols.with_jit_maps(jit_maps);
-        Self { symbols, ..self }
+        let profile = self.profile.with_jit_maps(jit_maps);
+        Self { profile, ..self }
     }
 
     /// Takes only the samples of this event.
     pub(crate) fn with_event(self, event: Option<String>) -> Self {
-        Self { event, ..self }
+        let profile = self.profile.with_event(event);
+        Self { profile, ..self }
     }
 
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let (input, output) = self.paths.both()?;
         let to = Output::of(output, self.to)?;
+        self.stacks.check(to)?;
         check_not_input(output, input)?;
-        self.symbols.use_jobs()?;
-        let checked = match self.no_symbols {
-            true => self.symbols.check_debug_files(),
-            false => self.symbols.check(),
-        };
+        let checked = self.profile.start()?;
         let mut tally = Tally::default();
         let (
             profile,
             ReadReport {
                 malformed,
                 left_out,
+                ..
             },
         ) = match to {
-            Output::Ndjson => self.streamed(input, output, &mut tally, out)?,
+            Output::PerfettoSymbols => {
+                let read = trace_symbols::read(&self.profile, input, &mut tally)?;
+                to_output(output, out, |mut out| {
+                    trace_symbols::write(input, &read, &mut out)
+                })?;
+                read
+            }
+            // Filters need all samples.
+            Output::Ndjson if !self.profile.is_filtered() => {
+                self.streamed(input, output, &mut tally, out)?
+            }
             _ => self.whole(to, input, output, &mut tally, out)?,
         };
-        let account = tally.account(&profile, left_out, !self.no_symbols);
+        let account = tally.account(&profile, left_out, self.profile.has_symbols());
         let value = shown::value(&profile).filter(|_| to.has_one_type());
         account::report(&account, self.account.when(), &profile, value.as_deref());
         // Samples whose first value is 0 count as none; NDJSON may have only addresses.
@@ -228,18 +177,9 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, ReadReport)> {
-        let options = self.read_options(false);
-        let mut symbolizer = (!self.no_symbols).then(|| self.symbolizer(&options));
-        let mut demangled = Demangled::default();
         to_output(output, out, |out| {
             let mut writer = ProfileWriter::new(&HeaderLine::new(TOOL), out);
-            let read = read::in_pieces(input, &options, |profile| {
-                self.choose_type(profile)?;
-                if let Some(symbolizer) = &mut symbolizer {
-                    demangled.demangle_new(profile);
-                    symbolizer.look_up(profile);
-                    demangled.skip(profile);
-                }
+            let read = self.profile.in_pieces(input, |profile| {
                 tally.take(profile, None);
                 Ok(writer.drain(profile)?)
             })?;
@@ -256,66 +196,23 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, ReadReport)> {
-        // Which files are worth fetching is known when all samples are read.
-        self.symbols.debuginfod().hold();
-        let options = self.read_options(!to.has_time());
-        let (mut profile, mut report) = read::run(input, &options)?;
-        self.choose_type(&mut profile)?;
-        if to.has_one_type() && self.sample_type.is_none() {
-            let shown = profile.default_type.unwrap_or_default();
-            let shown = usize::try_from(shown).unwrap_or_default();
-            if let Some(what) = shown::left_out(&profile, shown) {
-                let way_out = "choose another with --sample-type, or for a recording with --event";
-                complain(format_args!("{}: {what} ({way_out})", Shown(input)));
-            }
+        let read = self
+            .profile
+            .whole(input, to.has_time(), to.has_one_type(), tally)?;
+        if self.profile.is_filtered() && read.0.samples.is_empty() {
+            let account = std::mem::take(tally).account(&read.0, read.1.left_out, false);
+            account::report(&account, self.account.when(), &read.0, None);
+            return Err(Failure::of(Shown(input), NOTHING_TAKEN));
         }
-        if !self.no_symbols {
-            let _shown = Progress::step("looking up functions");
-            Demangled::default().demangle_new(&mut profile);
-            let mut symbolizer = self.symbolizer(&options);
-            symbolizer.look_up_all(&mut profile, self.min_share);
-        }
-        let shown = profile.default_type.unwrap_or_default();
-        let shown = usize::try_from(shown).ok().filter(|_| to.has_one_type());
-        let others = tally.take(&profile, shown);
-        report
-            .left_out
-            .add("samples of values that are not shown", others);
         let _shown = Progress::step("writing");
         to_output(output, out, |mut out| {
-            let done = write::run(&profile, to, self.root_frame.into(), &mut out);
+            let done = write::run(&read.0, to, &self.stacks, &mut out);
             done.map_err(|failure| match failure {
                 Failure::Failed(cause) => Failure::of(Shown(output), cause),
                 other => other,
             })
         })?;
-        Ok((profile, report))
-    }
-
-    fn read_options(&self, summed: bool) -> InputOptions<'_> {
-        InputOptions {
-            from: self.from,
-            event: self.event.as_deref(),
-            summed,
-            max_memory: self.max_memory,
-            // Build IDs and segments are read from files even without symbols.
-            files: self.symbols.files(),
-            maps: match self.no_symbols && !self.is_handed_on {
-                true => MapsOf::Nobody,
-                false => self.symbols.maps_of(),
-            },
-        }
-    }
-
-    fn symbolizer(&self, options: &InputOptions<'_>) -> Accounted<ProfileSymbolizer> {
-        Accounted::new(ProfileSymbolizer::new(options.files.clone()), &self.symbols)
-    }
-
-    fn choose_type(&self, profile: &mut Profile) -> Result<()> {
-        match &self.sample_type {
-            Some(name) => choose_type(profile, name),
-            None => Ok(()),
-        }
+        Ok(read)
     }
 }
 
@@ -355,22 +252,4 @@ fn to_output<T>(
     } else {
         output::replace(output, write)
     }
-}
-
-fn choose_type(profile: &mut Profile, wanted: &str) -> Result<()> {
-    let kinds = profile.sample_types.iter();
-    let kinds: Vec<&str> = kinds
-        .map(|of| profile.strings.get(of.kind).unwrap_or_default())
-        .collect();
-    let at = kinds.iter().position(|kind| *kind == wanted);
-    let Some(at) = at.and_then(|at| u32::try_from(at).ok()) else {
-        let cause = if kinds.is_empty() {
-            "the input does not name its values".to_owned()
-        } else {
-            format!("the input has {}", kinds.join(", "))
-        };
-        return Err(Failure::of(format_args!("--sample-type {wanted}"), cause));
-    };
-    profile.default_type = Some(at);
-    Ok(())
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use backsight_symbolize::Options;
 
 use crate::args::parse_size;
-use crate::debuginfod::Debuginfod;
 use crate::failure::{Done, WithWayOut, complain};
+use crate::fetchers::Fetchers;
 use crate::file::Shown;
 use crate::memory;
 use crate::perf_cache;
@@ -48,14 +48,14 @@ pub(crate) struct DebugFiles {
     max_unpacked: Option<u64>,
 
     #[command(flatten)]
-    pub(crate) debuginfod: Debuginfod,
+    pub(crate) fetchers: Fetchers,
 }
 
 impl DebugFiles {
-    /// Reports directories that do not exist, and servers that cannot be asked. The others are
+    /// Reports directories that do not exist, and servers and buckets that cannot be asked. The others are
     /// still used.
     pub(crate) fn check(&self) -> Done {
-        let mut done = match self.debuginfod.is_default() || self.debuginfod.client().is_some() {
+        let mut done = match self.fetchers.can_all_be_asked() {
             true => Done::Fully,
             false => Done::InPart,
         };
@@ -83,8 +83,14 @@ impl DebugFiles {
     pub(crate) fn is_default(&self) -> bool {
         let folders = self.debug_dir.is_empty() && self.root.is_empty();
         let unbounded = self.max_unpacked.is_none();
-        let local = self.debuginfod.is_default();
+        let local = self.fetchers.is_default();
         folders && unbounded && local && !self.no_default_debug_dir && !self.trust_paths
+    }
+
+    /// Returns the user's store, if there is one and it is searched.
+    pub(crate) fn store(&self) -> Option<PathBuf> {
+        let store = store_dir::default_dir().filter(|_| !self.no_default_debug_dir);
+        store.filter(|dir| dir.is_dir())
     }
 
     /// Returns the options for the symbolizer.
@@ -92,16 +98,16 @@ impl DebugFiles {
         let mut options = Options::default();
         options.roots.clone_from(&self.root);
         // What the user added to the store is preferred; most users have none.
-        let store = store_dir::default_dir().filter(|dir| dir.is_dir());
-        let defaults = store.into_iter().chain(mem::take(&mut options.debug_dirs));
+        let defaults = self
+            .store()
+            .into_iter()
+            .chain(mem::take(&mut options.debug_dirs));
         let defaults = defaults.chain(perf_cache::directory());
         options.debug_dirs.clone_from(&self.debug_dir);
         if !self.no_default_debug_dir {
             options.debug_dirs.extend(defaults);
         }
-        if let Some(client) = self.debuginfod.client() {
-            options.fetchers.push(client.clone());
-        }
+        options.fetchers.extend(self.fetchers.all());
         self.bound(&mut options);
         options
     }

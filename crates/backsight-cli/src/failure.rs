@@ -3,9 +3,12 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backsight_formats::escape::Terminal;
 use nix::errno::Errno;
+
+use crate::progress;
 
 /// An error that ends a command.
 #[derive(Debug)]
@@ -72,6 +75,14 @@ impl Failure {
         }
     }
 
+    /// Says what failed, of a command that goes on.
+    pub(crate) fn report(&self) {
+        match self {
+            Self::Output(error) => complain(format_args!("cannot write the results: {error}")),
+            Self::Failed(message) | Self::Usage(message) => complain(format_args!("{message}")),
+        }
+    }
+
     /// Returns a failure of a file or another resource of the system.
     pub(crate) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
         Self::of(what, WithWayOut(error))
@@ -124,9 +135,22 @@ pub(crate) fn each_process(pids: &[u32], mut run: impl FnMut(u32) -> Result) -> 
     Ok(worst)
 }
 
+/// Whether something that was named turned out to be unusable only when it was used.
+static FAILED_IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// A file that was named, and looked usable, cannot be used, which was said: the command ends as
+/// with [`Done::InPart`].
+pub(crate) fn note_failed_in_use() {
+    FAILED_IN_USE.store(true, Ordering::Relaxed);
+}
+
 /// Converts the result of a command to an exit code, and reports an error on stderr.
 pub(crate) fn exit_code(result: Result) -> ExitCode {
-    let (code, message) = match result {
+    let in_use = match FAILED_IN_USE.load(Ordering::Relaxed) {
+        true => Done::InPart,
+        false => Done::Fully,
+    };
+    let (code, message) = match result.map(|done| done.and(in_use)) {
         Ok(Done::Fully) => return ExitCode::SUCCESS,
         Ok(Done::InPart) => return ExitCode::from(1),
         Ok(Done::WithGaps) => return ExitCode::from(3),
@@ -150,7 +174,7 @@ pub(crate) fn complain(message: fmt::Arguments<'_>) {
     let message = message.to_string();
     let line = format!("backsight: {}\n", Terminal(message.as_bytes()));
     // If stderr is closed, there is nowhere to report that.
-    let _ = io::stderr().write_all(line.as_bytes());
+    let _ = progress::above_bars(|| io::stderr().write_all(line.as_bytes()));
 }
 
 /// Returns the failure of reading a process.

@@ -90,20 +90,16 @@ pub(crate) fn by_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Recognizes JSON formats by their keys.
 fn by_json(text: &str) -> Option<(&'static str, &'static str)> {
     let has = |word: &str| text.contains(word);
-    if has("speedscope.app/file-format-schema") || (has("\"shared\"") && has("\"frames\"")) {
-        let way_out = "backsight does not read it: give the recording that it was made from";
-        return Some(("a profile of speedscope", way_out));
-    }
     if has("\"traceEvents\"") || (text.starts_with('[') && has("\"ph\"")) {
         let way_out = "backsight does not read it: give the `perf` recording if there is one, or \
-                       convert a .cpuprofile to pprof with another tool";
+                       record with `node --cpu-prof`, whose .cpuprofile it reads";
         return Some(("a trace of Chrome", way_out));
     }
-    if has("\"callFrame\"") || (has("\"nodes\"") && has("\"hitCount\"")) {
-        let way_out = "backsight does not read it: record with `perf record -g node \
-                       --perf-basic-prof …`, or convert it to pprof";
+    if has("\"callFrame\"") && (has("\"selfSize\"") || has("\"head\"")) {
+        let way_out = "backsight reads the .cpuprofile of Node.js 8 and later, and Chrome 58 and \
+                       later: record again, or convert it to pprof with another tool";
         return Some((
-            "a .cpuprofile or .heapprofile of V8 (Chrome, Node.js)",
+            "a .heapprofile, or an old .cpuprofile of V8 (Chrome, Node.js)",
             way_out,
         ));
     }

@@ -2,8 +2,10 @@
 //! files, see also. Both use one table.
 
 mod entry;
+mod look_pages;
 mod pages;
 mod record_page;
+mod stack_page;
 
 use clap::Command;
 
@@ -37,7 +39,7 @@ pub(crate) fn add_to(command: Command) -> Command {
 const POINTERS: &[(&[&str], &str)] = &[
     (&["version"], "`backsight --version` prints the version"),
     (
-        &["profile", "top", "sample", "stat"],
+        &["profile", "sample", "stat"],
         "`backsight record -o flame.svg -- PROGRAM` records one, -p PID what runs",
     ),
     (
@@ -45,9 +47,32 @@ const POINTERS: &[(&[&str], &str)] = &[
         "`backsight convert perf.data flame.svg` draws one",
     ),
     (
-        &["report", "script", "annotate", "diff", "pprof", "view"],
-        "`backsight convert perf.data profile.pb.gz`, then `go tool pprof -top profile.pb.gz`; or \
-         `convert perf.data stacks.folded` for text",
+        &["hottest", "pprof", "tree", "callgraph"],
+        "`backsight report perf.data` lists the hottest functions, --tree who calls whom",
+    ),
+    (
+        &[
+            "pstack",
+            "gstack",
+            "eu-stack",
+            "stacks",
+            "backtrace",
+            "bt",
+            "threads",
+        ],
+        "`backsight stack -p PID` prints the stacks of all threads",
+    ),
+    (
+        &["compare"],
+        "`backsight diff BEFORE AFTER` compares two profiles",
+    ),
+    (
+        &["script"],
+        "`backsight convert perf.data stacks.folded` for text",
+    ),
+    (
+        &["disasm", "disassemble", "weblist", "source"],
+        "`backsight annotate perf.data FUNCTION` shows its lines and instructions",
     ),
     (
         &["resolve", "lookup", "addr", "symbolise", "symbolicate"],

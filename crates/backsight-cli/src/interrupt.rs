@@ -18,7 +18,13 @@ use signal_hook::low_level::emulate_default_handler;
 static ENDS_ITSELF: AtomicBool = AtomicBool::new(false);
 static CALLED_OFF: AtomicBool = AtomicBool::new(false);
 
+/// Whether the command ends at once when its terminal is gone.
+static ENDS_AT_HANGUP: AtomicBool = AtomicBool::new(false);
+
 static WATCH: Once = Once::new();
+
+/// What is called before a signal ends the command.
+static BEFORE_END: Mutex<Option<fn()>> = Mutex::new(None);
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -48,6 +54,18 @@ pub(crate) fn end_by_itself() {
     WATCH.call_once(watch);
 }
 
+/// From now on, the loss of the terminal ends the command at once, also after
+/// [`end_by_itself`]: without it a view has nothing to end.
+pub(crate) fn end_at_hangup() {
+    ENDS_AT_HANGUP.store(true, Ordering::Relaxed);
+}
+
+/// From now on, a signal that ends the command calls this first.
+pub(crate) fn call_before_end(undo: fn()) {
+    *BEFORE_END.lock().unwrap_or_else(PoisonError::into_inner) = Some(undo);
+    WATCH.call_once(watch);
+}
+
 /// Whether a signal has asked the command to end.
 pub(crate) fn is_called_off() -> bool {
     CALLED_OFF.load(Ordering::Relaxed)
@@ -73,7 +91,9 @@ fn watch() {
     };
     thread::spawn(move || {
         for signal in signals.forever() {
-            if ENDS_ITSELF.load(Ordering::Relaxed) && !CALLED_OFF.swap(true, Ordering::Relaxed) {
+            let is_at_once = signal == SIGHUP && ENDS_AT_HANGUP.load(Ordering::Relaxed);
+            let ends_itself = ENDS_ITSELF.load(Ordering::Relaxed) && !is_at_once;
+            if ends_itself && !CALLED_OFF.swap(true, Ordering::Relaxed) {
                 continue;
             }
             with_list(|list| {
@@ -81,6 +101,9 @@ fn watch() {
                     let _ = fs::remove_file(path);
                 }
             });
+            if let Some(undo) = *BEFORE_END.lock().unwrap_or_else(PoisonError::into_inner) {
+                undo();
+            }
             // Ends the process with the signal's default action.
             let _ = emulate_default_handler(signal);
         }

@@ -14,18 +14,25 @@
 
 mod account;
 mod addr2line;
+mod annotate;
 mod archive_problems;
 mod args;
+mod buckets;
 mod buildid;
 mod command_line;
 mod completions;
 mod convert;
 mod debug_files;
 mod debuginfod;
+mod decimals;
 mod demo;
+mod diff;
 mod doctor;
 mod failure;
+mod fetch_cache;
+mod fetchers;
 mod file;
+mod file_counts;
 mod foreign;
 mod guide;
 mod index;
@@ -45,18 +52,26 @@ mod normalize;
 mod not_elf;
 mod output;
 mod oversized;
+mod page;
+mod pager;
 mod palette;
 mod perf_cache;
 mod progress;
 mod record;
+mod report;
+mod screen;
 mod shortfalls;
 mod sink;
+mod stack;
 mod store;
 mod store_dir;
 mod symbol_files;
 mod symbolize;
 mod tool;
+mod top;
+mod unechoed_keys;
 mod utc;
+mod view;
 mod vmlinux;
 
 use std::fs::File;
@@ -104,7 +119,13 @@ fn run(command: Command) -> Result {
         Command::Maps(maps) => maps.run(&mut out),
         Command::Normalize(normalize) => normalize.run(&mut out),
         Command::Symbolize(symbolize) => symbolize.run(&mut out),
+        Command::Stack(stack) => stack.run(&mut out),
         Command::Convert(convert) => convert.run(&mut out),
+        Command::Report(report) => report.run(&mut out),
+        Command::Annotate(annotate) => annotate.run(&mut out),
+        Command::Top(top) => top.run(&mut out),
+        Command::View(view) => view.run(&mut out),
+        Command::Diff(diff) => diff.run(&mut out),
         Command::Record(record) => record.run(&mut out),
         Command::RecordLaunched(launched) => Ok(failure::Done::Code(launched.run())),
         Command::BuildId(build_id) => build_id.run(&mut out),

@@ -51,11 +51,11 @@ pub(crate) fn of_symbols(cause: &Cause, path: &Path) -> String {
 /// Returns what the file at a path is, and the way out; nothing if it cannot be opened or is not
 /// recognized.
 pub(crate) fn of_path(path: &Path) -> Option<String> {
-    what_it_is(&open_regular(path).ok()?, path)
+    described(&open_regular(path).ok()?, path)
 }
 
 /// Returns what it is, and the way out; nothing if it is not recognized.
-fn what_it_is(file: &File, path: &Path) -> Option<String> {
+fn described(file: &File, path: &Path) -> Option<String> {
     let begin = begin_of(file, path);
     if begin.is_empty() {
         return Some("empty: nothing was written to it".to_owned());
@@ -110,7 +110,7 @@ fn what_it_is(file: &File, path: &Path) -> Option<String> {
 }
 
 fn explained(error: &dyn fmt::Display, file: &File, path: &Path) -> String {
-    match what_it_is(file, path) {
+    match described(file, path) {
         Some(what) => format!("{error}, but {what}"),
         None => format!(
             "{error}, and of no kind that is known: give a program, library, object file or debug \

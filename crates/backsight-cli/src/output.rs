@@ -3,20 +3,26 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use backsight_files::{FileError, Whole};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 use crate::interrupt::{self, RemoveOnSignal};
 
 /// The most symbolic links that the kernel follows for a path.
 const MAX_LINKS: usize = 40;
+
+/// How often a named pipe is looked at until it has a reader.
+const LOOK_FOR_READER: Duration = Duration::from_millis(50);
 
 /// How what a path names is written.
 enum Destination {
@@ -141,8 +147,9 @@ fn is_of_proc(path: &Path) -> bool {
 fn open(path: &Path) -> io::Result<File> {
     let metadata = path.metadata()?;
     let is_same = |descriptor: &dyn AsFd| {
-        let own = nix::sys::stat::fstat(descriptor.as_fd());
-        own.is_ok_and(|own| (own.st_dev, own.st_ino) == (metadata.dev(), metadata.ino()))
+        let own = descriptor.as_fd().try_clone_to_owned().map(File::from);
+        let own = own.and_then(|own| own.metadata());
+        own.is_ok_and(|own| (own.dev(), own.ino()) == (metadata.dev(), metadata.ino()))
     };
     // A file that is opened again has a position of its own: what the shell, or this command,
     // writes to the same file would overwrite the output.
@@ -153,6 +160,9 @@ fn open(path: &Path) -> io::Result<File> {
             return own.as_fd().try_clone_to_owned().map(File::from);
         }
     }
+    if metadata.file_type().is_fifo() {
+        return open_pipe(path);
+    }
     let appends = !metadata.file_type().is_char_device();
     fs::OpenOptions::new()
         .write(true)
@@ -160,8 +170,45 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Opens a named pipe when it has a reader. The kernel would wait for one, too, but a signal that
+/// only asks the command to end would not wake it.
+fn open_pipe(path: &Path) -> io::Result<File> {
+    let is_called_off = interrupt::is_called_off();
+    let mut is_said = false;
+    loop {
+        let opened = fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path);
+        match opened {
+            Ok(pipe) => {
+                let flags = OFlag::from_bits_retain(fcntl(&pipe, FcntlArg::F_GETFL)?);
+                fcntl(&pipe, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+                return Ok(pipe);
+            }
+            Err(error) if error.raw_os_error() != Some(Errno::ENXIO as i32) => return Err(error),
+            Err(_) => {}
+        }
+        if interrupt::is_called_off() != is_called_off {
+            return Err(io::Error::other("nobody reads this pipe"));
+        }
+        if !is_said {
+            is_said = true;
+            complain(format_args!(
+                "{}: waiting for somebody to read this pipe; Ctrl-C gives up",
+                Shown(path)
+            ));
+        }
+        thread::sleep(LOOK_FOR_READER);
+    }
+}
+
 fn failed(path: &Path, error: io::Error) -> Failure {
     match error.kind() {
+        io::ErrorKind::NotFound if path.is_symlink() => {
+            let way_out = "this symbolic link leads nowhere: remove it, or create what it names";
+            Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+        }
         io::ErrorKind::NotFound => {
             let way_out = "create its directory first";
             Failure::of(Shown(path), format_args!("{error}: {way_out}"))
@@ -181,7 +228,7 @@ mod tests {
     use super::{check, create};
 
     #[test]
-    fn what_is_there_is_never_replaced_by_a_new_file() {
+    fn a_new_file_never_replaces_another() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         for (text, want) in [("first", Some(5)), ("second", None)] {

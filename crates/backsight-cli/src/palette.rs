@@ -14,6 +14,10 @@ pub(crate) struct Palette {
     pub(crate) function: Style,
     /// The module that contains it.
     pub(crate) module: Style,
+    /// A line or instruction with much of a function's time.
+    pub(crate) hot: Style,
+    /// A line or instruction with some of a function's time.
+    pub(crate) warm: Style,
     /// A doctor finding that is ok.
     pub(crate) good: Style,
     /// A doctor finding that is limited.
@@ -35,6 +39,8 @@ impl Palette {
         Self {
             function: Style::new().bold(),
             module: Style::new().dimmed(),
+            hot: AnsiColor::Red.on_default().bold(),
+            warm: AnsiColor::Yellow.on_default(),
             good: AnsiColor::Green.on_default(),
             limited: AnsiColor::Yellow.on_default(),
             missing: AnsiColor::Red.on_default(),

@@ -12,6 +12,12 @@ const SHOW_AFTER: Duration = Duration::from_millis(700);
 /// All bars, one below the other. Draws nothing if stderr is not a terminal.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
+/// Prints something on stderr while bars may be shown there: they are cleared, and drawn again
+/// below it.
+pub(crate) fn above_bars<R>(print: impl FnOnce() -> R) -> R {
+    BARS.suspend(print)
+}
+
 /// Shows a file on its way, until the bar is finished.
 pub(crate) fn transfer(name: String) -> ProgressBar {
     let bar = ProgressBar::no_length();
@@ -37,7 +43,8 @@ impl Progress {
     pub(crate) fn bytes(name: &'static str, length: Option<u64>) -> Self {
         match length {
             Some(length) => {
-                let style = "{msg} {bar:30} {bytes} of {total_bytes}, {eta} left";
+                let style =
+                    "{msg} {bar:30} {percent} % of {total_bytes}, {bytes_per_sec}, {eta} left";
                 Self::begin(ProgressBar::new(length), style, name)
             }
             None => Self::begin(ProgressBar::no_length(), "{spinner} {msg} {bytes}", name),

@@ -8,9 +8,17 @@
 mod flags;
 mod hottest;
 mod launch;
+mod names;
+mod no_samples;
+mod not_running;
+mod privileges;
 mod saved;
 mod session;
 mod status;
+mod target_flags;
+mod unidentified;
 
-pub(crate) use flags::Record;
+pub(crate) use flags::{Record, parse_time};
 pub(crate) use launch::Launched;
+pub(crate) use privileges::{Uses, drop_others};
+pub(crate) use target_flags::{TargetFlags, Whom};

@@ -12,6 +12,7 @@
 mod text;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Write};
 
 use backsight::LiveThread;
@@ -189,17 +190,35 @@ impl<W: Write> Sink<W> {
 
     /// Ends the output of a thread. If it has a program counter, its answer was the last one.
     pub(crate) fn end_thread(&mut self, pid: u32, thread: &LiveThread) -> io::Result<()> {
-        let Layout::Json = self.layout else {
-            return Ok(());
-        };
         let last = self.count.checked_sub(1).filter(|_| thread.pc.is_some());
-        self.out.sample(&SampleLine {
+        self.sample(&SampleLine {
             pid: Some(pid),
             tid: Some(thread.tid),
             values: vec![1],
             stack: last.into_iter().collect(),
             ..SampleLine::default()
         })
+    }
+
+    /// Writes a line between answers, in text only.
+    pub(crate) fn note(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
+        match self.layout {
+            Layout::Text(_) => writeln!(self.out.get_mut(), "{line}"),
+            Layout::Json | Layout::Addr2line(_) => Ok(()),
+        }
+    }
+
+    /// Writes which answers are of one stack, in NDJSON only.
+    pub(crate) fn sample(&mut self, sample: &SampleLine) -> io::Result<()> {
+        match self.layout {
+            Layout::Json => self.out.sample(sample),
+            Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
+        }
+    }
+
+    /// Returns the number of answers so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Writes a record that is not an answer: unchanged in NDJSON, otherwise not at all.

@@ -24,7 +24,7 @@ use crate::sink::{Layout, Sink};
 
 pub(crate) use addr_kind::AddrKindArg;
 pub(crate) use listing::Listing;
-pub(crate) use process::LiveProcess;
+pub(crate) use process::{LiveProcess, failed};
 pub(crate) use symbols::Symbols;
 
 /// Convert addresses to functions, files and lines, including inlined functions
@@ -34,8 +34,9 @@ pub(crate) use symbols::Symbols;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Symbolize {
-    /// A live process. Without addresses: where each of its threads is; several processes may be
-    /// given: `-p 1,2`, `-p 1 2`, `-p $(pidof name)`
+    /// A live process. Without addresses: where each of its threads is, which stops none
+    /// (`backsight stack` prints their whole stacks); several processes may be given: `-p 1,2`,
+    /// `-p 1 2`, `-p $(pidof name)`
     #[arg(short, long, value_name = "PID", value_parser = parse_pids, group = "source")]
     pid: Vec<Pids>,
 

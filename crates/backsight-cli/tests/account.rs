@@ -194,7 +194,7 @@ fn written() -> PerfFile {
 }
 
 #[test]
-fn what_is_left_out_has_its_cause() {
+fn each_sample_left_out_has_a_cause() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let input = file("perf.data");
@@ -278,7 +278,7 @@ fn the_account_is_short_and_silent_when_asked() {
 }
 
 #[test]
-fn what_is_no_sample_is_part_of_it() {
+fn records_other_than_samples_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (input, output) = (file("perf.data"), file("a.ndjson"));

@@ -132,16 +132,30 @@ fn every_command_takes_the_path_of_a_member() {
 
 #[test]
 fn a_recording_has_the_members_as_modules() {
-    let Some(archived) = made() else { return };
-    let command = archived.command(100_000);
+    for shape in [ArchiveShape::Plain, ArchiveShape::BehindProgram] {
+        // The build ID of a program in front is in a list, or in the record of each mapping.
+        for flags in [
+            &["-e", "cpu-clock", "-g"][..],
+            &["-e", "cpu-clock", "-g", "--buildid-mmap"],
+        ] {
+            recording_has_the_members(shape, flags);
+        }
+    }
+}
+
+fn recording_has_the_members(shape: ArchiveShape, flags: &[&str]) {
+    let Some(archived) = archived_as(shape) else {
+        return skip("no compiler, or none for this machine");
+    };
+    let command = archived.command(50_000);
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
-    let recording = match testkit::perf::record(&["-e", "cpu-clock", "-g"], &command) {
+    let recording = match testkit::perf::record(flags, &command) {
         Ok(recording) => recording,
         Err(why) => return skip(&why),
     };
     let data = recording.data.display().to_string();
     let out = recording.dir().join("out.folded").display().to_string();
-    run(["convert", &data, "-o", &out]).ok();
+    run(["convert", "--quiet", &data, "-o", &out]).ok();
     let folded = std::fs::read_to_string(&out).expect("converted");
     let count = |name: &str| -> u64 {
         let lines = folded.lines().filter(|line| line.contains(name));
@@ -152,7 +166,11 @@ fn a_recording_has_the_members_as_modules() {
     for name in LIBRARIES {
         let stack = format!("main;call_all;spin_{name};leaf_{name}");
         let named = count(&stack);
-        assert!(named * 3 > all, "{named} of {all} have {stack}: {folded}");
+        let case = format!("{shape:?} {flags:?}");
+        assert!(
+            named * 3 > all,
+            "{case}: {named} of {all} have {stack}: {folded}"
+        );
     }
 }
 

@@ -81,7 +81,7 @@ fn a_terminal_has_colours_and_nothing_else_does() {
 }
 
 #[test]
-fn what_goes_to_a_file_has_none() {
+fn files_have_no_colours() {
     let child = sleeping();
     let pid = child.0.id();
     let libc = format!("{:x}", code_of(pid, "libc"));

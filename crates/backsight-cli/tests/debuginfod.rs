@@ -204,7 +204,7 @@ fn no_server_is_asked_unless_that_is_asked_for() {
 }
 
 #[test]
-fn what_went_wrong_is_said_and_lookups_go_on() {
+fn failures_are_said_and_lookups_go_on() {
     let Ok(programs) = Programs::new(false) else {
         return skip("no cc or objcopy");
     };
@@ -243,6 +243,61 @@ fn what_went_wrong_is_said_and_lookups_go_on() {
     ]);
     ran.fails(2, &["ftp://x", "http://"]);
     run(["symbolize", "-e", "/bin/true", "--offline", "0x10"]).fails(2, &["--debuginfod"]);
+}
+
+#[test]
+fn a_file_above_the_limit_is_not_received() {
+    let Ok(programs) = Programs::new(false) else {
+        return skip("no cc or objcopy");
+    };
+    let ask = |limit: Option<&str>, variable: Option<&str>| -> Ran {
+        // Otherwise a server that failed is not asked again.
+        let stub = Stub::new(|_| Reply::Endless);
+        let mut command = backsight();
+        command.arg("symbolize").arg("-e").arg(programs.path("a"));
+        command.arg(format!("--debuginfod={}", stub.url()));
+        command.args(limit.map(|limit| format!("--max-fetched={limit}")));
+        command.arg("0x1130");
+        match variable {
+            Some(bytes) => command.env("DEBUGINFOD_MAXSIZE", bytes),
+            None => command.env_remove("DEBUGINFOD_MAXSIZE"),
+        };
+        command.env("XDG_CACHE_HOME", programs.path("home"));
+        command.output().expect("it runs").into()
+    };
+    let said = |bytes: &str| format!("larger than the limit of {bytes} bytes");
+    ask(Some("1M"), None).fails(0, &[&said("1048576"), "files: 1 failed; 1 requests"]);
+    ask(None, Some("700000")).fails(0, &[&said("700000")]);
+    // The flag is nearer.
+    ask(Some("500K"), Some("0")).fails(0, &[&said("512000")]);
+    ask(None, Some("lots")).fails(1, &["DEBUGINFOD_MAXSIZE", "\"lots\"", "number of bytes"]);
+}
+
+/// The variables of elfutils' client say how long a server is waited for.
+#[test]
+fn a_server_that_stalls_is_left_after_the_time_of_the_variables() {
+    let Ok(programs) = Programs::new(false) else {
+        return skip("no cc or objcopy");
+    };
+    let ask = |variable: &str, value: &str| -> Ran {
+        let reply = match variable {
+            "DEBUGINFOD_TIMEOUT" => Reply::Silence,
+            _ => Reply::Slow(vec![0; 600], Duration::from_secs(1)),
+        };
+        let stub = Stub::new(move |_| reply.clone());
+        let mut command = backsight();
+        command.arg("symbolize").arg("-e").arg(programs.path("a"));
+        command.arg(format!("--debuginfod={}", stub.url()));
+        command.arg("0x1130").env(variable, value);
+        command.env("XDG_CACHE_HOME", programs.path("home"));
+        command.output().expect("it runs").into()
+    };
+    let said = "no answer within 2 s";
+    ask("DEBUGINFOD_TIMEOUT", "2").fails(0, &[said, "files: 1 failed"]);
+    ask("DEBUGINFOD_MAXTIME", "2").fails(0, &[said, "files: 1 failed"]);
+    for variable in ["DEBUGINFOD_TIMEOUT", "DEBUGINFOD_MAXTIME"] {
+        ask(variable, "soon").fails(1, &[variable, "\"soon\"", "number of seconds"]);
+    }
 }
 
 /// A profile of 300 samples in the first module, 2 in the second, and 1 in the third.

@@ -56,7 +56,7 @@ fn run_in(dir: &Path, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn what_is_built_is_shown_and_is_sound() {
+fn a_built_index_is_shown_and_sound() {
     let Some(built) = Built::new() else { return };
     let size = built.index().len();
     let id = built.run(&["buildid", "prog"]).ok();
@@ -152,7 +152,7 @@ fn a_file_that_is_no_sound_index_is_named_with_the_cause() {
 }
 
 #[test]
-fn what_cannot_be_indexed_or_written_is_named() {
+fn files_that_cannot_be_indexed_or_written_are_named() {
     let Some(built) = Built::new() else { return };
     built.write("text", b"some text\n");
     let fifo = built.dir.path().join("fifo");
@@ -261,7 +261,7 @@ fn an_index_that_is_kept_serves_where_the_symbols_are_gone() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_said() {
+fn an_index_that_cannot_be_kept_is_said() {
     let Some(built) = Built::new() else { return };
     let build =
         |args: &[&str]| built.run(&[&["index", "build", "prog", "--index-dir"], args].concat());

@@ -147,12 +147,67 @@ fn mangled_names_come_out_demangled() {
     assert_eq!(raw.stdout, format!("{} 3\n", names.join(";")));
 }
 
+/// Profiles in JSON are known by what is in them, whatever their name, and lead to the others.
+#[test]
+fn profiles_in_json_are_known_by_their_members() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let speedscope = r#"{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":
+        {"frames":[{"name":"main"},{"name":"aim"}]},"profiles":[{"type":"sampled","name":"w",
+        "unit":"none","startValue":0,"endValue":3,"samples":[[0,1],[0]],"weights":[2,1]}]}"#;
+    let frame =
+        |name| format!(r#""callFrame":{{"functionName":"{name}","url":"","lineNumber":0}}"#);
+    let (main, aim) = (frame("main"), frame("aim"));
+    let v8 = format!(
+        r#"{{"nodes":[{{"id":1,{main},"children":[2]}},{{"id":2,{aim}}}],"startTime":0,"endTime":3,
+        "samples":[2,1],"timeDeltas":[0,2]}}"#
+    );
+    let json = written(dir.path(), "a.json", speedscope);
+    let named = written(dir.path(), "a.speedscope.json", speedscope);
+    let packed = dir.path().join("a.speedscope.json.gz");
+    fs::write(&packed, gzip(speedscope.as_bytes())).expect("ours");
+    for input in [&json, &named, &packed] {
+        assert_eq!(convert(input, "folded").ok(), "w;main 1\nw;main;aim 2\n");
+    }
+    let v8 = written(dir.path(), "b.json", &v8);
+    assert_eq!(convert(&v8, "folded").ok(), "main 1000\nmain;aim 2000\n");
+    // By way of the other formats, the same.
+    for input in [&json, &v8] {
+        let again = written(dir.path(), "c", convert(input, "speedscope").ok());
+        assert_eq!(
+            convert(&again, "folded").stdout,
+            convert(input, "folded").stdout
+        );
+        let pprof = dir.path().join("c.pb");
+        let args = [
+            "convert",
+            input.to_str().expect("UTF-8"),
+            pprof.to_str().expect("UTF-8"),
+        ];
+        run(args).ok();
+        let again = convert(&pprof, "folded").stdout;
+        let [main, aim] = ["main ", "main;aim "].map(|stack| again.contains(stack));
+        assert!(main && aim, "{again}");
+    }
+    // What is wrong with a file is said, and where.
+    let cut = written(
+        dir.path(),
+        "d.speedscope.json",
+        &speedscope[..speedscope.len() - 9],
+    );
+    convert(&cut, "folded").fails(1, &["d.speedscope.json", "cut off, at byte"]);
+    let odd = speedscope.replace("[0,1]", "[0,9]");
+    let odd = written(dir.path(), "e.json", &odd);
+    let said = convert(&odd, "folded").stderr;
+    assert!(
+        said.contains("1 frames that the list of frames does not have"),
+        "{said}"
+    );
+}
+
 /// Unsupported files, each with a word of its description and one of the advice.
 fn others() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let zip = b"PK\x03\x04\x14\0\0\0".to_vec();
     let firefox = r#"{"meta":{"interval":1,"startTime":0,"processType":0},"libs":[]}"#;
-    let speedscope =
-        r#"{"version":"0.0.1","$schema":"https://www.speedscope.app/file-format-schema.json"}"#;
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
         ("firefox.json", text(firefox), "Firefox", "made from"),
@@ -160,12 +215,6 @@ fn others() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
             "firefox.json.gz",
             gzip(firefox.as_bytes()),
             "Firefox",
-            "made from",
-        ),
-        (
-            "x.speedscope.json",
-            text(speedscope),
-            "speedscope",
             "made from",
         ),
         (
@@ -181,9 +230,9 @@ fn others() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
             "perf",
         ),
         (
-            "x.cpuprofile",
-            text(r#"{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"},"hitCount":0}]}"#),
-            ".cpuprofile",
+            "x.heapprofile",
+            text(r#"{"head":{"callFrame":{"functionName":"(root)"},"selfSize":0}}"#),
+            ".heapprofile",
             "pprof",
         ),
         ("other.json", text("{\"a\": 1}"), "JSON", "NDJSON"),
@@ -253,7 +302,7 @@ fn others() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_inputs_are_named() {
     let dir = tempfile::tempdir().expect("a folder");
     for (name, bytes, what, way_out) in others() {
         let path = written(dir.path(), name, bytes);
@@ -277,7 +326,7 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
-fn what_another_command_reads_is_named_by_symbolize() {
+fn symbolize_names_the_command_that_reads_an_input() {
     let dir = tempfile::tempdir().expect("a folder");
     let cases: [(&str, &[u8], &str); 4] = [
         (
@@ -307,7 +356,8 @@ fn profiles_from_before_pprof_had_a_format_are_known_by_their_beginning() {
                 MAPPED_LIBRARIES:\n00400000-00500000 r-xp 00001000 00:00 77 /bin/a\n";
     let go = "goroutine profile: total 3\n3 @ 0x11\n#\t0x10\tmain.run+0x1\t/a.go:7\n";
     for (name, text, want) in [
-        ("heap", heap, "a+0x1011 64\n"),
+        // A return address is named by the byte that is looked up, the one before it.
+        ("heap", heap, "a+0x1010 64\n"),
         ("x.txt", go, "main.run 3\n"),
     ] {
         for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {

@@ -54,7 +54,7 @@ fn definitions_are_found_by_name() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said() {
+fn unreadable_files_are_said() {
     run(["inspect", "/"]).fails(1, &["/: ", "not a regular file"]);
     run(["inspect", "/proc/self/maps"]).fails(1, &["/proc/self/maps: "]);
     run(["inspect", "/nowhere"]).fails(1, &["/nowhere: ", "No such file"]);

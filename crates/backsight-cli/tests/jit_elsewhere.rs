@@ -18,7 +18,7 @@ use testkit::skip;
 use testkit::user::is_root;
 
 /// No user of this machine.
-const STRANGER: u32 = 54_321;
+const OTHER_USER: u32 = 54_321;
 
 /// Which lists a process has.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -195,6 +195,32 @@ fn a_capture_has_the_names_of_the_live_process() {
 }
 
 #[test]
+fn a_return_address_at_the_start_of_code_is_of_that_code() {
+    // Erlang's machine puts the start of a function on each stack, which nothing called.
+    for (lists, at_0x40) in [(Lists::Map, "py::area"), (Lists::Both, "newer")] {
+        let maker = Maker::new(lists);
+        let start = maker.code.start;
+        let addrs = [0x8, 0x0, 0x40, 0x41, 0x80, 0x100].map(|at| start + at);
+        let want = [
+            "JS:*fib",
+            "JS:*fib",
+            at_0x40,
+            at_0x40,
+            "py::area",
+            "void Fib.run",
+        ];
+        for command in ["normalize", "symbolize"] {
+            let text = asked(&[command, "-p", &maker.pid(), "--stack"], &addrs);
+            let lines: Vec<&str> = text.lines().map(|line| line[18..].trim_start()).collect();
+            assert_eq!(lines.len(), want.len());
+            for (line, want) in lines.iter().zip(want) {
+                assert!(line.starts_with(want), "{lists:?} {command}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_has_what_its_list_says() {
     let maker = Maker::new(Lists::Both);
     let start = maker.code.start;
@@ -270,7 +296,7 @@ fn said_of(maker: &Maker, addr: u64, whose: &str) -> (bool, String) {
 }
 
 #[test]
-fn lists_of_the_processs_user_are_taken_on_request_and_those_of_strangers_never() {
+fn lists_of_the_processs_user_are_taken_on_request_and_those_of_others_never() {
     if !is_root() {
         return skip("a process of another user can be started by root alone");
     }
@@ -287,7 +313,7 @@ fn lists_of_the_processs_user_are_taken_on_request_and_those_of_strangers_never(
     assert_eq!(said_of(&maker, addr, "own"), (false, said));
     assert_eq!(said_of(&maker, addr, "all"), (true, String::new()));
     // What helps nobody is not advised.
-    give(&maker.map, STRANGER);
+    give(&maker.map, OTHER_USER);
     let (named, said) = said_of(&maker, addr, "all");
     let refused = "it is of user 54321, and the process of user 65534";
     assert!(!named && said.contains(refused), "{said}");
@@ -295,7 +321,7 @@ fn lists_of_the_processs_user_are_taken_on_request_and_those_of_strangers_never(
     // So it is with one's own process.
     let maker = Maker::new(Lists::Map);
     let addr = maker.code.start + 8;
-    give(&maker.map, STRANGER);
+    give(&maker.map, OTHER_USER);
     for whose in ["own", "all"] {
         let (named, said) = said_of(&maker, addr, whose);
         let refused = "it is of user 54321, and the process of user 0";

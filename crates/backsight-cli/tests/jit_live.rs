@@ -4,12 +4,14 @@
 mod common;
 
 use std::fs;
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{json, of_type, run};
 use serde_json::Value;
 use testkit::child::KillOnDrop;
+use testkit::perf_python::perf_python_or_skip;
 use testkit::skip;
 use testkit::tools::tool;
 use testkit::user::is_root;
@@ -124,6 +126,70 @@ fn a_live_node_in_namespaces_of_its_own_has_its_own_list() {
     let addr = fib_in(&format!("/proc/{pid}/root/tmp/perf-1.map"));
     let (answer, said) = answer(pid, addr + 8, &[]);
     assert_eq!((is_fib(&answer["frames"][0]), &*said), (true, ""));
+}
+
+const SHAPES: &str = "
+import time
+class Shape:
+    def area(self):
+        return (lambda: 3)()
+    @property
+    def k(self):
+        return self.area()
+def größe():
+    return Shape().k
+größe()
+print(flush=True)
+time.sleep(100)
+";
+
+#[test]
+fn a_live_python_has_the_names_of_its_list() {
+    let Some(python) = perf_python_or_skip() else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("shapes.py");
+    fs::write(&script, SHAPES).unwrap();
+    let mut command = Command::new(python);
+    command
+        .args(["-X", "perf"])
+        .arg(&script)
+        .stdout(Stdio::piped());
+    let mut child = KillOnDrop(command.spawn().expect("it runs"));
+    // When it says something, all of them have run.
+    let mut said = [0];
+    let output = child.0.stdout.as_mut().expect("piped");
+    output.read_exact(&mut said).expect("it says something");
+    let pid = child.0.id();
+    let map = Removed(format!("/tmp/perf-{pid}.map"));
+    let list = fs::read_to_string(&map.0).unwrap();
+    let script = script.to_str().unwrap();
+    let functions = [
+        "<module>",
+        "Shape",
+        "Shape.area",
+        "Shape.area.<locals>.<lambda>",
+        "Shape.k",
+        "größe",
+    ];
+    for function in functions {
+        let name = format!("py::{function}:{script}");
+        let line = list
+            .lines()
+            .find(|line| line.ends_with(&format!(" {name}")));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {list}"));
+        let start = line.split(' ').next().expect("an address");
+        let start = u64::from_str_radix(start, 16).expect("an address");
+        for into in [0, 3] {
+            let (now, said) = answer(pid, start + into, &[]);
+            assert_eq!(said, "", "{name}");
+            let frame = &now["frames"][0];
+            assert_eq!(frame["function"], format!("py::{function}"), "{now}");
+            assert_eq!(frame["file"], script, "{now}");
+            assert_eq!(frame["start"], format!("{start:#x}"), "{now}");
+        }
+    }
 }
 
 /// Returns the address of code of `fib` in a jitdump, once it is there: of the last load of such

@@ -223,7 +223,7 @@ fn a_list_that_is_cut_is_said_to_be_with_advice_that_fits() {
 }
 
 #[test]
-fn what_is_no_file_is_not_opened() {
+fn only_regular_files_are_opened() {
     let _alone = alone();
     let recorded = Recorded::new(None);
     let other = recorded.dir.path().join("other");
@@ -348,4 +348,32 @@ fn a_list_inside_a_root_is_found_and_no_link_leads_out_of_it() {
     .unwrap();
     symlink(outside.path(), root.path().join("tmp")).unwrap();
     assert_eq!(recorded.converted(&["--root", path]).0, nameless());
+}
+
+#[test]
+fn a_dump_inside_a_root_is_found_and_no_link_leads_out_of_it() {
+    let _alone = alone();
+    let recorded = Recorded::with_dump();
+    let mut file = JitdumpFile::new(false);
+    file.load(1, CODE, 0x40, "made");
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("nowhere");
+    let root = ["--root", root.path().to_str().unwrap()];
+    let name = format!("jit-{PID}.dump");
+    fs::create_dir(&folder).unwrap();
+    let dump = folder.join(&name);
+    fs::write(&dump, &file.bytes.bytes).unwrap();
+    let (found, said) = recorded.converted(&root);
+    assert!(found.contains("made"), "{found} {said}");
+    assert_eq!(said["path"], dump.to_str().unwrap());
+    assert_eq!(recorded.converted(&[]).0, nameless());
+    // Neither the file nor its directory is a link to elsewhere.
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::rename(&dump, elsewhere.path().join(&name)).unwrap();
+    symlink(elsewhere.path().join(&name), &dump).unwrap();
+    assert_eq!(recorded.converted(&root).0, nameless());
+    fs::remove_file(&dump).unwrap();
+    fs::remove_dir(&folder).unwrap();
+    symlink(elsewhere.path(), &folder).unwrap();
+    assert_eq!(recorded.converted(&root).0, nameless());
 }

@@ -141,7 +141,7 @@ fn hidden_addresses_are_said_with_the_way_out() {
 }
 
 #[test]
-fn what_is_not_known_is_said() {
+fn unknown_kernel_addresses_are_said() {
     let tree = KernelTree::with_module();
     tree.write("proc/kallsyms", kallsyms() + "no line\n");
     std::fs::remove_dir_all(tree.path("sys/module/served/notes")).expect("removed");

@@ -149,7 +149,7 @@ fn a_path_that_does_not_exist_is_said() {
 
 /// The other answers are given all the same.
 #[test]
-fn what_else_was_asked_is_answered() {
+fn the_other_addresses_are_answered() {
     let folder = Folder::new();
     for flag in ["--symbols", "--debug-dir", "--root"] {
         let ran = run([

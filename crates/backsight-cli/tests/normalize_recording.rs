@@ -27,7 +27,7 @@ fn record(args: &[&str], what: &str) -> Option<Recording> {
 fn folded(input: &Path, dir: &Path) -> String {
     let output = dir.join("out.folded");
     let (input, output) = (input.to_str().unwrap(), output.to_str().unwrap());
-    run(["convert", "-i", input, "-o", output]).ok();
+    run(["convert", "-q", "-i", input, "-o", output]).ok();
     fs::read_to_string(output).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn normalized_first_and_symbolized_later_is_the_same() {
         let at_once = folded(&recording.data, recording.dir());
         let sent = recording.dir().join("sent.ndjson");
         let data = recording.data.to_str().unwrap();
-        run(["normalize", "-i", data, "-o", sent.to_str().unwrap()]).ok();
+        run(["normalize", "-q", "-i", data, "-o", sent.to_str().unwrap()]).ok();
         // The recording is not available where names are looked up.
         fs::remove_file(&recording.data).unwrap();
         assert_eq!(folded(&sent, recording.dir()), at_once, "{args:?}");
@@ -53,6 +53,7 @@ fn normalized_first_and_symbolized_later_is_the_same() {
         // Also through symbolize, line by line.
         let named = run([
             "symbolize",
+            "-q",
             "-i",
             sent.to_str().unwrap(),
             "--format",
@@ -71,8 +72,8 @@ fn a_recording_comes_through_a_pipe() {
         return;
     };
     let bytes = fs::read(&recording.data).unwrap();
-    let piped = run_with(["normalize", "-i", "-"], &bytes).ok();
-    let file = run(["normalize", "-i", recording.data.to_str().unwrap()]).ok();
+    let piped = run_with(["normalize", "-q", "-i", "-"], &bytes).ok();
+    let file = run(["normalize", "-q", "-i", recording.data.to_str().unwrap()]).ok();
     assert_eq!(piped, file);
     let lines = json(&piped);
     let samples = of_type(&lines, "sample");
@@ -124,7 +125,7 @@ fn a_recording_that_is_cut_is_read_and_said_to_be() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn contradicting_options_are_refused() {
     let text = std::env::current_exe().unwrap();
     let text = text.to_str().unwrap();
     run(["normalize", "-i", text]).fails(1, &["a program or library (ELF)", "symbolize -e"]);

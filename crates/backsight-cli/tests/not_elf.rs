@@ -163,7 +163,7 @@ fn check(dir: &Path, name: &str, words: &[&str]) {
 }
 
 #[test]
-fn what_is_no_elf_file_is_named_with_what_takes_it() {
+fn files_of_other_formats_are_named_with_their_command() {
     let dir = tempfile::tempdir().expect("a folder");
     fs::write(dir.path().join("in.txt"), "words\n".repeat(20)).expect("ours");
     fs::write(dir.path().join("in.c"), "int f(void) { return 1; }\n").expect("ours");

@@ -155,7 +155,7 @@ fn a_tracepoint_of_switches_says_who_runs_next() {
 }
 
 #[test]
-fn what_bpf_measured_is_shown_as_time() {
+fn values_measured_by_bpf_are_times() {
     let clock = Event {
         period: 1000,
         ids: vec![1],
@@ -235,7 +235,7 @@ fn switches_recorded_here_weigh_what_perf_says() {
         }
     }
     let data = recording.data.to_str().unwrap();
-    let lines = json(&run(["normalize", "-i", data]).ok());
+    let lines = json(&run(["normalize", "-q", "-i", data]).ok());
     let mut ours = HashMap::<u64, u64>::new();
     for sample in of_type(&lines, "sample") {
         let time = sample["values"][1].as_u64().unwrap();

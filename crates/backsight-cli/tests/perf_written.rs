@@ -130,15 +130,16 @@ fn the_event_with_the_most_samples_is_shown() {
     let pprof = dir.path().join("out.pb");
     let pprof = pprof.to_str().unwrap();
     run(["convert", "-i", &path, "-o", pprof, "--no-symbols"]).ok();
-    let back = run([&FOLDED[..], &["-i", pprof]].concat()).ok();
-    assert_eq!(total(&back), 5, "{back}");
-    // They have one sample for each type: none of them is left out.
+    let back = run([&FOLDED[..], &["-i", pprof]].concat());
+    assert_eq!(total(&back.stdout), 5, "{back:?}");
+    assert!(back.stderr.contains(SHOWN), "{back:?}");
     if cfg!(feature = "otlp") {
         let otlp = dir.path().join("out.otlp");
         let otlp = otlp.to_str().unwrap();
         run(["convert", "-i", &path, "-o", otlp, "--no-symbols"]).ok();
-        let back = run([&FOLDED[..], &["-i", otlp]].concat()).ok();
-        assert_eq!(total(&back), 5, "{back}");
+        let back = run([&FOLDED[..], &["-i", otlp]].concat());
+        assert_eq!(total(&back.stdout), 5, "{back:?}");
+        assert!(back.stderr.contains(SHOWN), "{back:?}");
     }
 }
 

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{Ran, backsight};
+use common::{Ran, backsight, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testkit::busy::busy;
@@ -309,7 +309,7 @@ fn a_file_is_written_for_each_interval() {
 }
 
 #[test]
-fn what_is_normalized_only_gets_its_functions_later() {
+fn normalized_recordings_get_their_functions_later() {
     let Some(place) = Place::new(true) else {
         return;
     };
@@ -331,19 +331,6 @@ fn what_is_normalized_only_gets_its_functions_later() {
     is_hot(&place.stacks("out.ndjson", &[]), 100);
 }
 
-/// Waits until a file is there.
-fn wait_for(path: &Path) {
-    let begin = Instant::now();
-    while !path.exists() {
-        assert!(
-            begin.elapsed() < Duration::from_secs(20),
-            "no {}",
-            path.display()
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_signal_ends_the_recording_and_the_file_is_whole() {
     let Some(place) = Place::new(true) else {
@@ -363,10 +350,10 @@ fn a_signal_ends_the_recording_and_the_file_is_whole() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        wait_for(&place.path("seen"));
-        while fs::read_dir(place.path("seen")).unwrap().next().is_none() {
-            thread::sleep(Duration::from_millis(20));
-        }
+        let seen = place.path("seen");
+        wait_until("a file", || {
+            fs::read_dir(&seen).is_ok_and(|mut files| files.next().is_some())
+        });
         kill(Pid::from_raw(recorder.id().try_into().unwrap()), signal).unwrap();
         assert!(recorder.wait().unwrap().success(), "{signal}");
         for file in fs::read_dir(place.path("seen")).unwrap() {

@@ -7,7 +7,7 @@ use std::fs;
 use common::{Ran, backsight};
 
 #[test]
-fn what_cannot_be_recorded_is_said_before_anything_is_run() {
+fn refusals_come_before_the_command_is_run() {
     let dir = tempfile::tempdir().unwrap();
     let record = |args: &[&str]| {
         let mut command = backsight();
@@ -16,6 +16,8 @@ fn what_cannot_be_recorded_is_said_before_anything_is_run() {
     };
     record(&[]).fails(2, &["what to record?", "-p PID", "-- COMMAND"]);
     record(&["-p", "1", "-a"]).fails(2, &["cannot be used with"]);
+    record(&["touch", "made"]).fails(2, &["backsight record -- touch made"]);
+    record(&["-a", "-F", "100000000", "--", "touch", "made"]).fails(2, &["cannot be used with"]);
     record(&["-a", "-d", "1d"]).fails(2, &["a time is a number of seconds"]);
     record(&["-a", "--every", "1s"]).fails(2, &["name their directory with -o DIR"]);
     let touch = ["--", "/usr/bin/touch", "made"];
@@ -25,13 +27,17 @@ fn what_cannot_be_recorded_is_said_before_anything_is_run() {
     record(&with(&["-F", "0"])).fails(2, &["--frequency"]);
     record(&with(&["--every", "1s", "-o", "-"])).fails(2, &["-o DIR"]);
     assert!(!dir.path().join("-").exists());
-    record(&with(&["-o", "a.speedscope.json"])).fails(2, &["speedscope reads .folded and .pb.gz"]);
-    for name in ["a.svg", "a.folded"] {
+    for name in ["a.svg", "a.folded", "a.speedscope.json"] {
         let ran = record(&with(&["--normalize-only", "-o", name]));
         ran.fails(2, &["build IDs", ".ndjson"]);
     }
     std::os::unix::fs::symlink("/no/such/file", dir.path().join("dangling.svg")).unwrap();
-    record(&with(&["-o", "dangling.svg"])).fails(1, &["dangling.svg", "No such file"]);
+    record(&with(&["-o", "dangling.svg"])).fails(1, &["dangling.svg", "leads nowhere"]);
+    fs::write(dir.path().join("file.svg"), "").unwrap();
+    record(&with(&["--every", "1s", "-o", "file.svg"])).fails(1, &["file.svg", "not a directory"]);
+    let ran = record(&with(&["--normalize-only", "--to", "svg"]));
+    ran.fails(2, &["--to: --normalize-only", ".ndjson"]);
+    assert!(!ran.stderr.contains("profile.pb.gz"), "{ran:?}");
     fs::create_dir(dir.path().join("folder.svg")).unwrap();
     record(&with(&["-o", "folder.svg"])).fails(1, &["folder.svg", "Is a directory"]);
     record(&with(&["-o", "/proc/a.svg"])).fails(1, &["/proc/a.svg"]);

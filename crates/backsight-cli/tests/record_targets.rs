@@ -81,7 +81,7 @@ fn why_a_process_does_not_run_is_said() {
 }
 
 #[test]
-fn what_waits_is_the_function_of_the_program() {
+fn waiting_functions_are_those_of_the_program() {
     let busy = match busy(true) {
         Ok(busy) => busy,
         Err(reason) => return skip(&reason),
@@ -108,8 +108,142 @@ fn what_waits_is_the_function_of_the_program() {
         "{ran:?}"
     );
     assert!(ran.stderr.contains(" hot  ("), "{ran:?}");
-    // A format that has one value says what it leaves out.
-    assert!(ran.stderr.contains("left out"), "{ran:?}");
+    // A format that has one value gets a file for each: running, and not running.
+    let (runs, waits) = (
+        dir.path().join("a.folded"),
+        dir.path().join("a.off-cpu.folded"),
+    );
+    let [runs, waits] = [runs, waits].map(|path| fs::read_to_string(path).unwrap());
+    let sum = |text: &str, function: &str| {
+        let stacks = text.lines().filter(|line| line.contains(function));
+        let values = stacks.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        values.sum::<u64>()
+    };
+    // Going to sleep takes a moment, too.
+    let (spun, slept) = (sum(&runs, ";spin;"), sum(&runs, "clock_nanosleep"));
+    assert!(spun > slept, "{runs}");
+    assert!(sum(&waits, "clock_nanosleep") > 5 * 50_000_000, "{waits}");
+    assert_eq!(sum(&waits, ";work;hot "), 0, "{waits}");
+    for name in ["written: a.folded", "written: a.off-cpu.folded"] {
+        assert!(ran.stderr.contains(name), "{name}: {ran:?}");
+    }
+    assert!(!ran.stderr.contains("left out"), "{ran:?}");
+}
+
+/// A cgroup that goes away.
+struct Cgroup(std::path::PathBuf);
+
+impl Cgroup {
+    /// A new one of version 2; says why there is none.
+    fn new(name: &str) -> Result<Self, String> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mount = mounts.lines().find_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            let place = fields.next()?;
+            (fields.next() == Some("cgroup2")).then(|| place.to_owned())
+        });
+        let name = format!("backsight-{name}-{}", std::process::id());
+        let path = std::path::PathBuf::from(mount.ok_or("no cgroup2")?).join(name);
+        fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn put(&self, file: &str, text: &str) {
+        fs::write(self.0.join(file), text).unwrap();
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // What was in it may take a moment to end.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn of_a_cgroup_its_processes_are_recorded_and_no_others() {
+    let cgroup = match Cgroup::new("record") {
+        Ok(cgroup) => cgroup,
+        Err(reason) => return skip(&reason),
+    };
+    let busy = match busy(true) {
+        Ok(busy) => busy,
+        Err(reason) => return skip(&reason),
+    };
+    let start = |name: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        fs::copy(&busy, &path).unwrap();
+        let mut command = Command::new(&path);
+        let command = command.args(["spin", "60000"]).stdout(Stdio::null());
+        (KillOnDrop(command.spawn().unwrap()), dir)
+    };
+    let (inside, _kept) = start("inside");
+    let (_outside, _kept_too) = start("outside");
+    cgroup.put("cgroup.procs", &inside.pid().to_string());
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = backsight();
+    command.current_dir(dir.path()).args(["record", "--cgroup"]);
+    command
+        .arg(&cgroup.0)
+        .args(["-F", "997", "-d", "700ms", "-q", "-o", "a.folded"]);
+    let ran = Ran::from(command.output().unwrap());
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{ran:?}");
+    let stacks = fs::read_to_string(dir.path().join("a.folded")).unwrap();
+    assert!(
+        stacks.contains("inside;_start;") || stacks.contains(";main;spin;work;hot "),
+        "{stacks}"
+    );
+    let others: Vec<&str> = stacks
+        .lines()
+        .filter(|line| !line.starts_with("inside;"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+
+    cgroup.put("cgroup.freeze", "1");
+    let frozen = || fs::read_to_string(cgroup.0.join("cgroup.events")).unwrap();
+    while !frozen().contains("frozen 1") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = inside.pid().to_string();
+    let Some(ran) = record(&["-p", &pid, "-d", "100ms"]) else {
+        return;
+    };
+    cgroup.put("cgroup.freeze", "0");
+    ran.fails(
+        1,
+        &[
+            "no samples",
+            &format!("process {pid} is in a frozen cgroup"),
+        ],
+    );
+}
+
+#[test]
+fn a_process_that_a_debugger_has_stopped_is_not_waited_for() {
+    let traced = sleeping();
+    let pid = Pid::from_raw(traced.pid().try_into().unwrap());
+    if let Err(errno) = nix::sys::ptrace::attach(pid) {
+        return skip(&format!("ptrace: {errno}"));
+    }
+    nix::sys::wait::waitpid(pid, None).unwrap();
+    let number = traced.pid().to_string();
+    let ran = record(&["-p", &number, "-d", "100ms"]);
+    nix::sys::ptrace::detach(pid, None).unwrap();
+    if let Some(ran) = ran {
+        ran.fails(
+            1,
+            &[
+                "no samples",
+                &format!("process {number} is stopped by a tracer"),
+            ],
+        );
+    }
 }
 
 /// A loop in memory that no file is mapped to: `dec rdi; jnz`, so many times.
@@ -145,4 +279,9 @@ fn samples_that_end_in_made_code_without_names_are_counted() {
     let line = ran.stderr.lines().find(|line| line.contains(words));
     let share = line.expect(&ran.stderr).split(' ').nth(1).unwrap();
     assert!(share.parse::<f64>().unwrap() > 50.0, "{ran:?}");
+    assert_eq!(
+        ran.stderr.matches("--perf-basic-prof").count(),
+        1,
+        "{ran:?}"
+    );
 }

@@ -94,7 +94,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_a_process_has_mapped_names_no_other_file() {
+fn a_mapped_file_names_no_other_file() {
     let Some(pair) = Pair::new() else {
         return testkit::skip("no C compiler, or no nm");
     };
@@ -130,7 +130,7 @@ fn what_a_process_has_mapped_names_no_other_file() {
 }
 
 #[test]
-fn a_stranger_s_file_is_not_indexed_for_others() {
+fn files_of_other_users_are_not_indexed_for_others() {
     let Some(pair) = Pair::new() else {
         return testkit::skip("no C compiler, or no nm");
     };

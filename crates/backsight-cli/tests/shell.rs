@@ -7,8 +7,13 @@ use std::process::{Command, Stdio};
 
 use common::{run, run_with};
 
-const SUBCOMMANDS: [&str; 14] = [
+const SUBCOMMANDS: [&str; 20] = [
+    "stack",
     "record",
+    "report",
+    "annotate",
+    "view",
+    "top",
     "maps",
     "normalize",
     "symbolize",
@@ -19,6 +24,7 @@ const SUBCOMMANDS: [&str; 14] = [
     "inspect",
     "store",
     "demo",
+    "diff",
     "doctor",
     "completions",
     "man",
@@ -119,7 +125,7 @@ fn wrong_words_get_a_pointer() {
     for (word, way) in [
         ("version", "--version"),
         ("flamegraph", "convert perf.data flame.svg"),
-        ("report", "go tool pprof"),
+        ("hottest", "backsight report"),
     ] {
         let ran = run([word, "x"]);
         ran.fails(2, &[word, way]);

@@ -252,7 +252,7 @@ fn a_file_that_is_cut_off_is_said_once_by_every_command() {
 }
 
 #[test]
-fn what_is_too_large_or_others_can_change_is_said() {
+fn files_too_large_or_untrusted_are_said() {
     let Some(split) = Split::new() else {
         return testkit::skip("no C compiler, or no binutils");
     };

@@ -52,7 +52,7 @@ macro_rules! program {
 }
 
 #[test]
-fn what_is_added_is_listed_and_removed() {
+fn added_files_are_listed_and_removed() {
     let program = program!();
     let id = program.build_id;
     let added = program.run("store add a a.debug").ok();
@@ -194,8 +194,39 @@ fn symbol_files_of_a_store_are_found() {
     );
 }
 
+/// Those of the default store without a flag; a file that is named instead of it.
 #[test]
-fn what_cannot_be_added_is_reported() {
+fn symbol_files_of_the_default_store_are_found() {
+    let program = program!();
+    let debug_id = DebugId::of_build_id(&program.build_id)[0];
+    let module = format!("Linux x86_64 {debug_id} a");
+    let write = |file: &str, name: &str| {
+        let levels = vec![Level {
+            name: name.to_owned(),
+            place: Some(("/src/a.c".to_owned(), 2)),
+        }];
+        let range = program.addr..program.addr + 4;
+        let text = testkit::breakpad::written(&module, None, &[Stretch { range, levels }]);
+        fs::write(program.path(file), text).expect("ours");
+    };
+    write("b.sym", "kept(int)");
+    write("c.sym", "named(int)");
+    program.run("store add b.sym").ok();
+    let found = program.run("symbolize -e a ADDR").ok();
+    assert!(
+        found.contains("kept(int)") && found.contains("a.c:2"),
+        "{found}"
+    );
+    let found = program.run("addr2line -f -e a ADDR").ok();
+    assert!(found.contains("kept"), "{found}");
+    let alone = program.run("symbolize -e a --no-default-debug-dir ADDR");
+    assert!(!alone.stdout.contains("kept(int)"), "{}", alone.stdout);
+    let found = program.run("symbolize -e a --symbols c.sym ADDR").ok();
+    assert!(found.contains("named(int)"), "{found}");
+}
+
+#[test]
+fn files_that_cannot_be_added_are_reported() {
     let program = program!();
     fs::write(program.path("x\u{1b}[31m"), "text").expect("ours");
     fs::create_dir(program.path("dir")).expect("ours");

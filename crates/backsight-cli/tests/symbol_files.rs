@@ -110,7 +110,7 @@ fn a_gsym_file_names_a_stripped_program() {
 }
 
 #[test]
-fn what_is_not_used_is_said() {
+fn unused_symbol_files_are_said() {
     let program = program!();
     let (own, id) = (program.debug_id().to_string(), program.build_id);
     let other = "00112233445566778899AABBCCDDEEFF0";
@@ -133,12 +133,27 @@ fn what_is_not_used_is_said() {
     let mut text = fs::read_to_string(program.path("two.sym")).expect("ours");
     text.push_str("PUBLIC ffff 0 other\n");
     fs::write(program.path("two.sym"), text).expect("ours");
-    let ran = program.run("symbolize -e a --symbols one.sym --symbols two.sym ADDR");
-    ran.fails(
-        0,
-        &["--symbols two.sym: it and one.sym claim to be of the same build"],
-    );
-    assert!(!ran.stdout.contains("called"), "{ran:?}");
+    // Neither is used: a failure if one of them was named, as with any file that cannot be used.
+    fs::create_dir(program.path("both")).expect("new");
+    fs::create_dir(program.path("first")).expect("new");
+    for (from, to) in [
+        ("one.sym", "both/one.sym"),
+        ("two.sym", "both/two.sym"),
+        ("one.sym", "first/one.sym"),
+    ] {
+        fs::copy(program.path(from), program.path(to)).expect("ours");
+    }
+    for (flags, code) in [
+        ("--symbols one.sym --symbols two.sym", 1),
+        ("--symbols first --symbols two.sym", 1),
+        ("--symbols two.sym --symbols first", 1),
+        ("--symbols both", 0),
+    ] {
+        let ran = program.run(&format!("symbolize -e a {flags} ADDR"));
+        ran.fails(code, &["claim to be of the same build: give one of them"]);
+        assert_eq!(ran.stderr.matches("claim to be").count(), 1, "{ran:?}");
+        assert!(!ran.stdout.contains("called"), "{ran:?}");
+    }
     let ran = program.run("symbolize -e one.sym ADDR");
     ran.fails(
         1,
@@ -216,4 +231,71 @@ fn inspect_says_what_a_file_is() {
     let ran = program.run("inspect --symbols a.sym full main");
     ran.fails(1, &["--symbols: not used", "its MODULE line"]);
     assert!(run(["inspect", "--help"]).ok().contains("GSYM"));
+}
+
+/// A store may have both, which `store add` puts there: GSYM is used, and nothing is wrong.
+#[test]
+fn of_two_formats_of_one_build_gsym_is_used() {
+    let program = program!();
+    let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
+        let words = format!("{name} --convert full --out-file a.gsym");
+        run_tool(program.dir.path(), &words).is_ok()
+    });
+    if !made {
+        return testkit::skip("llvm-gsymutil: absent");
+    }
+    let debug_id = program.debug_id().to_string();
+    program.breakpad("a.sym", &debug_id);
+    let text = fs::read_to_string(program.path("a.sym")).expect("ours");
+    let (module, rest) = text.split_once('\n').expect("lines");
+    let rest = rest.replace("called(int)", "of_breakpad");
+    let code_id = format!("INFO CODE_ID {}", program.build_id);
+    let text = format!("{module}\n{code_id}\n{rest}");
+    fs::write(program.path("a.sym"), text).expect("ours");
+    let added = program.run("store add --store kept a.gsym a.sym");
+    assert_eq!(added.code, Some(0), "{added:?}");
+    for symbols in ["--symbols kept", "--symbols a.sym --symbols a.gsym"] {
+        let words = format!("symbolize -e a {symbols} ADDR");
+        let named = program.run(&words).ok();
+        assert!(
+            named.contains("called") && named.contains("a.c:"),
+            "{named}"
+        );
+    }
+    // The other one is not used because of its format, but it could be.
+    let named = program.run("symbolize -e a --symbols a.sym ADDR").ok();
+    assert!(named.contains("of_breakpad"), "{named}");
+}
+
+/// Its head is whole, so that it is found out when it is used.
+#[test]
+fn a_named_file_that_is_cut_off_ends_the_command_with_1() {
+    let program = program!();
+    let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
+        let words = format!("{name} --convert full --out-file a.gsym");
+        run_tool(program.dir.path(), &words).is_ok()
+    });
+    if !made {
+        return testkit::skip("llvm-gsymutil: absent");
+    }
+    let whole = fs::read(program.path("a.gsym")).expect("ours");
+    fs::write(program.path("cut.gsym"), &whole[..100]).expect("ours");
+    let profile = format!(
+        "{{\"type\":\"header\",\"schema_version\":1}}\n\
+         {{\"type\":\"module\",\"index\":0,\"kind\":\"file\",\"path\":\"{}\",\"build_id\":\"{}\"}}\n\
+         {{\"type\":\"address\",\"index\":0,\"module\":0,\"virtual_offset\":\"{:#x}\"}}\n",
+        program.path("a").display(),
+        program.build_id,
+        program.addr
+    );
+    fs::write(program.path("in.ndjson"), profile).expect("ours");
+    for words in [
+        "symbolize -e a --symbols cut.gsym ADDR",
+        "addr2line -e a --symbols cut.gsym ADDR",
+        "inspect a --symbols cut.gsym",
+        "symbolize -i in.ndjson --symbols cut.gsym",
+    ] {
+        let ran = program.run(words);
+        ran.fails(1, &["--symbols cut.gsym", "a table exceeds the file"]);
+    }
 }

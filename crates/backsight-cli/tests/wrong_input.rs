@@ -7,7 +7,7 @@ use std::fs;
 use common::{run, run_with};
 
 /// Unsupported inputs with their names.
-fn strangers() -> Vec<(&'static str, Vec<u8>)> {
+fn foreign_inputs() -> Vec<(&'static str, Vec<u8>)> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     png.extend((0..20_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8));
     vec![
@@ -23,7 +23,7 @@ fn strangers() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn symbolize_says_so_in_one_line_and_fails() {
     let dir = tempfile::tempdir().expect("a folder");
-    for (name, bytes) in strangers() {
+    for (name, bytes) in foreign_inputs() {
         let path = dir.path().join(name);
         fs::write(&path, &bytes).expect("ours");
         let path = path.to_str().expect("UTF-8");

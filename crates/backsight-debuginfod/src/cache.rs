@@ -3,7 +3,8 @@
 //! ```text
 //!   DIR/77c7…4d/debuginfo             a file with this build ID
 //!   DIR/77c7…4d/executable
-//!   DIR/77c7…4d/debuginfo.absent      no server had it at the mtime of this file
+//!   DIR/77c7…4d/source-%2Fsrc%2Fa%2Ec   a source file of that program
+//!   DIR/77c7…4d/debuginfo.absent      the servers that did not have it, and when they were asked
 //!   DIR/77c7…4d/debuginfo.part-…      the received part of a failed transfer
 //!   DIR/locks/77                      the lock for files whose build ID starts with 77
 //! ```
@@ -13,23 +14,28 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use backsight_files::only_we_can_change;
+use backsight_elf::ElfContents;
+use backsight_files::{By, only_root_or_user_can_write};
 use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
+use crate::wanted_file::WantedFile;
 
 /// The directory of locks. It cannot be confused with a build ID.
 const LOCKS: &str = "locks";
 
-/// The extension of a marker: no server has the file.
+/// The extension of a marker: some servers do not have the file.
 const ABSENT: &str = "absent";
+
+/// How the extension of the received part of a file begins.
+pub(crate) const PART: &str = "part-";
 
 /// The cache directory.
 #[derive(Debug)]
@@ -41,6 +47,19 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 pub(crate) struct CacheEntry {
     path: PathBuf,
+    /// The build ID that the file must have. Source files carry none.
+    id: Option<BuildId>,
+}
+
+/// What the cache has in the place of a file.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// The file.
+    Sound(File),
+    /// Something else: a file of another build, a part of a file, or no regular file.
+    Damaged,
+    /// Nothing.
+    Nothing,
 }
 
 /// The lock for the files of some build IDs, held until it is dropped.
@@ -50,7 +69,9 @@ impl Cache {
     /// Uses a directory that only this user and root can change. It need not exist yet.
     pub(crate) fn new(dir: PathBuf) -> Result<Self, FetchFault> {
         match fs::metadata(&dir) {
-            Ok(metadata) if !only_we_can_change(&metadata) => Err(FetchFault::CacheOfOthers(dir)),
+            Ok(metadata) if !only_root_or_user_can_write(&metadata) => {
+                Err(FetchFault::CacheOfOthers(dir))
+            }
             Ok(metadata) if !metadata.is_dir() => Err(FetchFault::of_cache(
                 "open",
                 &dir,
@@ -62,9 +83,10 @@ impl Cache {
         }
     }
 
-    pub(crate) fn entry(&self, id: &BuildId, kind: FileKind) -> CacheEntry {
+    pub(crate) fn entry(&self, id: &BuildId, wanted: &WantedFile) -> CacheEntry {
         CacheEntry {
-            path: self.dir.join(id.to_string()).join(kind.name()),
+            path: self.dir.join(id.to_string()).join(wanted.name()),
+            id: (wanted.kind != FileKind::Source).then_some(*id),
         }
     }
 
@@ -99,9 +121,14 @@ impl Cache {
     /// also if the caller holds it.
     pub(crate) fn trim(&self, limit: u64, absent_for: Duration) {
         let folders = entries(&self.dir).into_iter();
-        let folders = folders.filter(|folder| !folder.ends_with(LOCKS));
+        // Others may keep files in the same directory.
+        let folders = folders.filter(|folder| {
+            let name = folder.file_name().and_then(OsStr::to_str);
+            name.is_some_and(|name| name.parse::<BuildId>().is_ok())
+        });
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-        for path in folders.flat_map(|folder| entries(&folder)) {
+        let files_of = |folder: PathBuf| entries(&folder).into_iter().filter(|it| is_own(it));
+        for path in folders.flat_map(files_of) {
             let Some(metadata) = fs::symlink_metadata(&path)
                 .ok()
                 .filter(fs::Metadata::is_file)
@@ -153,36 +180,58 @@ impl CacheEntry {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Opens the file, and updates the time of its last use.
-    pub(crate) fn open(&self) -> Option<File> {
-        let file = File::open(&self.path).ok()?;
+    /// Opens the file if it is whole and of the build, and updates the time of its last use.
+    pub(crate) fn open(&self) -> Kept {
+        match fs::symlink_metadata(&self.path) {
+            Err(_) => return Kept::Nothing,
+            // Other clients note with empty files that no server has it.
+            Ok(metadata) if metadata.is_file() && metadata.len() == 0 && self.id.is_some() => {
+                return Kept::Nothing;
+            }
+            Ok(_) => {}
+        }
+        // What is no regular file, such as a FIFO, is not opened.
+        let Ok(file) = backsight_files::open(&self.path, By::Folder) else {
+            return Kept::Damaged;
+        };
+        if self.id.is_some_and(|id| !is_whole(&file, &id)) {
+            return Kept::Damaged;
+        }
         // A read-only cache can be used, too.
         drop(file.set_modified(SystemTime::now()));
-        Some(file)
+        Kept::Sound(file)
     }
 
-    /// Returns whether a marker says that no server had it, and is younger than this
-    /// time.
-    pub(crate) fn is_known_absent(&self, time: Duration) -> bool {
-        is_younger(&self.absent(), time)
+    /// Removes what is damaged. This must be called with the lock.
+    pub(crate) fn discard(&self) -> Result<(), FetchFault> {
+        let removed = fs::remove_file(&self.path);
+        removed.map_err(|error| FetchFault::of_cache("remove", &self.path, error))
     }
 
-    /// Creates the marker that no server has it.
-    pub(crate) fn note_absent(&self) -> Result<(), FetchFault> {
-        let path = self.absent();
-        let made = File::create(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        made.map_err(|error| FetchFault::of_cache("create", &path, error))
-    }
-
-    /// Removes the marker that no server has it.
-    pub(crate) fn note_present(&self) {
-        // Usually there is no marker.
-        drop(fs::remove_file(self.absent()));
-    }
-
-    fn absent(&self) -> PathBuf {
+    /// Returns the path of its marker.
+    pub(crate) fn absent(&self) -> PathBuf {
         self.path.with_extension(ABSENT)
     }
+}
+
+/// Whether a file is an ELF file of this build, with all its section headers: they are behind
+/// everything else, so that they are what a file that was cut lacks first.
+pub(crate) fn is_whole(mut file: &File, id: &BuildId) -> bool {
+    let contents = ElfContents::read(file);
+    let is_rewound = file.rewind().is_ok();
+    is_rewound && contents.is_ok_and(|contents| contents.build_id == Some(*id))
+}
+
+/// Whether a file in the directory of a build ID has a name that this cache gives. Others may keep
+/// files there, too: elfutils' client has the same directories.
+fn is_own(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
+    let is_source = kind
+        .strip_prefix(FileKind::Source.name())
+        .is_some_and(|path| path.starts_with('-'));
+    let is_kind = is_source || FileKind::SINGLE.iter().any(|it| it.name() == kind);
+    is_kind && (name == kind || rest == ABSENT || rest.starts_with(PART))
 }
 
 /// Returns whether a file exists and was changed less than this time ago. A time in the

@@ -7,22 +7,25 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use backsight_elf::{Headers, ReadError};
+use backsight_elf::{ElfContents, ReadError};
 use backsight_symbolize::{Fetch, FetchError, Fetched, SoughtKind, Wanted};
 use backsight_types::BuildId;
 use ureq::Agent;
 
-use crate::cache::{Cache, CacheEntry};
+use crate::absences::Absences;
+use crate::cache::{Cache, CacheEntry, Kept};
 use crate::download::{self, Answer, Cost, Download};
 use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 use crate::options::Options;
 use crate::partial::Partial;
+use crate::refusals::Refusals;
 use crate::server::Server;
 use crate::server_health::ServerHealth;
 use crate::slots::Slots;
 use crate::transfer::{Transfer, TransferOutcome};
 use crate::transfers::Transfers;
+use crate::wanted_file::WantedFile;
 
 /// After this many new markers of absent files, old markers are removed.
 const MARKERS_BETWEEN_TRIMS: usize = 64;
@@ -49,6 +52,7 @@ struct ServerState {
     server: Server,
     agent: Agent,
     health: ServerHealth,
+    refusals: Refusals,
 }
 
 impl Client {
@@ -63,6 +67,7 @@ impl Client {
             agent: download::agent(&options, &server),
             server,
             health: ServerHealth::default(),
+            refusals: Refusals::default(),
         });
         Ok(Self {
             servers: states.collect(),
@@ -89,7 +94,25 @@ impl Client {
     /// # Errors
     /// Why it could not be fetched, although a server may have it.
     pub fn get(&self, id: &BuildId, kind: FileKind) -> Result<Option<(File, PathBuf)>, FetchFault> {
-        self.get_if(id, kind, true)
+        match kind {
+            // A source file has a path, too.
+            FileKind::Source => Ok(None),
+            _ => self.get_if(id, &WantedFile::of_kind(kind), true),
+        }
+    }
+
+    /// Returns a source file of the program with this build ID, by its absolute path in the debug
+    /// information, and its path in the cache; `None` if no server has it, the path is not
+    /// absolute, or is too long for a name in the cache. Nothing in the file proves that it is the
+    /// right one.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn source(&self, id: &BuildId, path: &str) -> Result<Option<(File, PathBuf)>, FetchFault> {
+        match WantedFile::of_source(path) {
+            Some(wanted) => self.get_if(id, &wanted, true),
+            None => Ok(None),
+        }
     }
 
     /// Returns the result of each file so far, in the order in which they were first
@@ -112,16 +135,17 @@ impl Client {
     fn get_if(
         &self,
         id: &BuildId,
-        kind: FileKind,
+        wanted: &WantedFile,
         use_servers: bool,
     ) -> Result<Option<(File, PathBuf)>, FetchFault> {
         let began = Instant::now();
-        let entry = self.cache.entry(id, kind);
+        let entry = self.cache.entry(id, wanted);
         let mut cost = Cost::default();
-        let (outcome, file) = self.obtain(&entry, id, kind, use_servers, &mut cost);
+        let (outcome, file) = self.obtain(&entry, id, wanted, use_servers, &mut cost);
         let transfer = Transfer {
             build_id: *id,
-            kind,
+            kind: wanted.kind,
+            source: wanted.source.clone(),
             received_bytes: cost.received_bytes,
             requests: cost.requests,
             elapsed: began.elapsed(),
@@ -142,12 +166,18 @@ impl Client {
         &self,
         entry: &CacheEntry,
         id: &BuildId,
-        kind: FileKind,
+        wanted: &WantedFile,
         use_servers: bool,
         cost: &mut Cost,
     ) -> (TransferOutcome, Option<File>) {
-        if let Some(file) = entry.open() {
-            return (TransferOutcome::Cached, Some(file));
+        let is_damaged = match entry.open() {
+            Kept::Sound(file) => return (TransferOutcome::Cached, Some(file)),
+            Kept::Damaged => true,
+            Kept::Nothing => false,
+        };
+        if is_damaged && (self.options.offline || !use_servers || self.servers.is_empty()) {
+            let fault = FetchFault::Damaged(entry.path().to_owned());
+            return (TransferOutcome::Failed(None, fault), None);
         }
         if self.options.offline {
             return (TransferOutcome::Offline, None);
@@ -160,15 +190,18 @@ impl Client {
             Err(fault) => return (TransferOutcome::Failed(None, fault), None),
         };
         // Another thread or process may have fetched it meanwhile.
-        if let Some(file) = entry.open() {
-            return (TransferOutcome::Cached, Some(file));
+        match entry.open() {
+            Kept::Sound(file) => return (TransferOutcome::Cached, Some(file)),
+            Kept::Damaged => {
+                if let Err(fault) = entry.discard() {
+                    return (TransferOutcome::Failed(None, fault), None);
+                }
+            }
+            Kept::Nothing => {}
         }
-        if entry.is_known_absent(self.options.absent_for) {
-            return (TransferOutcome::KnownAbsent, None);
-        }
-        let outcome = self.ask_all(entry, id, kind, cost);
-        let file = match outcome {
-            TransferOutcome::Fetched(_) => entry.open(),
+        let outcome = self.ask_all(entry, id, wanted, cost);
+        let file = match (&outcome, entry.open()) {
+            (TransferOutcome::Fetched(_), Kept::Sound(file)) => Some(file),
             _ => None,
         };
         self.trim(file.is_some());
@@ -194,34 +227,51 @@ impl Client {
         &self,
         entry: &CacheEntry,
         id: &BuildId,
-        kind: FileKind,
+        wanted: &WantedFile,
         cost: &mut Cost,
     ) -> TransferOutcome {
+        let mut absences = Absences::read(entry.absent(), self.options.absent_for);
+        let is_known = |state: &&ServerState| absences.has(&state.server);
+        let (known, asked): (Vec<_>, Vec<_>) = self.servers.iter().partition(is_known);
+        if asked.is_empty() && !known.is_empty() {
+            return TransferOutcome::KnownAbsent;
+        }
         let slot = self.slots.take();
         let mut failed = None;
-        for state in &self.servers {
+        let mut is_absent = false;
+        for state in asked {
             let answer = state.health.check(self.options.server_failures);
             let answer = answer.and_then(|()| {
-                let answer = self.ask(state, entry, id, kind, cost);
+                let refused = state.refusals.of(id, wanted, self.options.absent_for);
+                if let Some(fault) = refused {
+                    return Err(fault);
+                }
+                let answer = self.ask(state, entry, id, wanted, cost);
+                state.refusals.note(id, wanted, &answer);
                 state.health.note(&answer);
                 answer
             });
             match answer {
                 Ok(Answer::Whole) => {
-                    entry.note_present();
+                    Absences::remove(&entry.absent());
                     return TransferOutcome::Fetched(state.server.clone());
                 }
-                Ok(Answer::Absent) => {}
+                Ok(Answer::Absent) => {
+                    absences.add(&state.server);
+                    is_absent = true;
+                }
                 Err(fault) => failed = Some((state.server.clone(), fault)),
             }
         }
         drop(slot);
-        match failed {
-            Some((server, fault)) => TransferOutcome::Failed(Some(server), fault),
-            None => match entry.note_absent() {
-                Ok(()) => TransferOutcome::Absent,
-                Err(fault) => TransferOutcome::Failed(None, fault),
-            },
+        let written = match is_absent {
+            true => absences.write(),
+            false => Ok(()),
+        };
+        match (failed, written) {
+            (Some((server, fault)), _) => TransferOutcome::Failed(Some(server), fault),
+            (None, Err(fault)) => TransferOutcome::Failed(None, fault),
+            (None, Ok(())) => TransferOutcome::Absent,
         }
     }
 
@@ -230,7 +280,7 @@ impl Client {
         state: &ServerState,
         entry: &CacheEntry,
         id: &BuildId,
-        kind: FileKind,
+        wanted: &WantedFile,
         cost: &mut Cost,
     ) -> Result<Answer, FetchFault> {
         let mut partial = Partial::open(entry.path(), &state.server)?;
@@ -239,13 +289,18 @@ impl Client {
             server: &state.server,
             options: &self.options,
             id,
-            kind,
+            wanted,
             spent: &self.spent,
         };
         match download.run(&mut partial, cost) {
+            // Source files carry no build ID.
+            Ok(Answer::Whole) if wanted.kind == FileKind::Source => {
+                partial.finish(entry.path())?;
+                Ok(Answer::Whole)
+            }
             Ok(Answer::Whole) => {
-                let build_id = match Headers::read(partial.rewound()?) {
-                    Ok(headers) => headers.build_id,
+                let build_id = match ElfContents::read(partial.rewound()?) {
+                    Ok(contents) => contents.build_id,
                     Err(ReadError::Io(error)) => return Err(partial.failed("read", error)),
                     Err(_) => None,
                 };
@@ -289,7 +344,7 @@ impl Fetch for Client {
         // A supplementary file is needed only if the debug file is available already.
         let use_servers =
             wanted.kind == SoughtKind::Supplementary || self.is_wanted(wanted.build_id);
-        match self.get_if(wanted.build_id, kind, use_servers) {
+        match self.get_if(wanted.build_id, &WantedFile::of_kind(kind), use_servers) {
             Ok(found) => Ok(found.map(|(file, path)| Fetched::new(file, path))),
             Err(fault) => Err(FetchError::new(
                 format!("debuginfod/{}/{kind}", wanted.build_id),

@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use backsight_types::BuildId;
-use ureq::Agent;
+use ureq::http::Uri;
 use ureq::http::header::{CONTENT_RANGE, RANGE};
 use ureq::http::{Response, StatusCode};
+use ureq::{Agent, ResponseExt};
 
 use crate::fault::FetchFault;
-use crate::file_kind::FileKind;
 use crate::options::Options;
 use crate::partial::Partial;
 use crate::progress::Ongoing;
 use crate::server::Server;
+use crate::wanted_file::WantedFile;
 
 /// The number of bytes that are read and written at once.
 const PART_BYTES: usize = 64 << 10;
@@ -42,7 +43,7 @@ pub(crate) struct Download<'d> {
     pub(crate) server: &'d Server,
     pub(crate) options: &'d Options,
     pub(crate) id: &'d BuildId,
-    pub(crate) kind: FileKind,
+    pub(crate) wanted: &'d WantedFile,
     /// The bytes that all transfers of the client have received so far.
     pub(crate) spent: &'d AtomicU64,
 }
@@ -57,6 +58,7 @@ pub(crate) fn agent(options: &Options, server: &Server) -> Agent {
         .timeout_recv_body(Some(options.file_time))
         .max_redirects(options.redirects)
         .max_redirects_will_error(true)
+        .save_redirect_history(true)
         .https_only(server.is_secure())
         .http_status_as_error(false)
         .user_agent(concat!("backsight/", env!("CARGO_PKG_VERSION")))
@@ -90,11 +92,22 @@ impl Download<'_> {
 
     fn ask(&self, from: u64, cost: &mut Cost) -> Result<Response<ureq::Body>, FetchFault> {
         cost.requests = cost.requests.saturating_add(1);
-        let mut request = self.agent.get(self.server.url_of(self.id, self.kind));
+        let mut request = self.agent.get(self.server.url_of(self.id, self.wanted));
         if from > 0 {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
-        request.call().map_err(|error| self.fault_of(error))
+        let answer = request.call();
+        // Each redirect was one more request.
+        let redirects = match &answer {
+            Ok(answer) => {
+                let visited = answer.get_redirect_history().map_or(1, <[Uri]>::len);
+                u32::try_from(visited.saturating_sub(1)).unwrap_or(u32::MAX)
+            }
+            Err(ureq::Error::TooManyRedirects) => self.options.redirects,
+            Err(_) => 0,
+        };
+        cost.requests = cost.requests.saturating_add(redirects);
+        answer.map_err(|error| self.fault_of(error))
     }
 
     fn receive(
@@ -145,7 +158,7 @@ impl Download<'_> {
         if let Some(progress) = &self.options.progress {
             progress.advanced(&Ongoing {
                 build_id: self.id,
-                kind: self.kind,
+                kind: self.wanted.kind,
                 server: self.server,
                 received_bytes,
                 announced_bytes,

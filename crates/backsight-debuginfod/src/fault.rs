@@ -50,6 +50,10 @@ pub enum FetchFault {
     /// The received file is not an ELF file with the requested build ID.
     #[error("the server sent a file without the requested build ID")]
     WrongBuildId,
+    /// The file in the cache is not the one with this build ID, or a part of it is missing, and
+    /// servers are not asked for it.
+    #[error("{}: damaged: it has another build ID, or lacks its end; a server that is asked for it replaces it", .0.display())]
+    Damaged(PathBuf),
     /// The server is no longer used, because it failed too often in a row.
     #[error("not used: the server failed {0} times in a row")]
     GivenUp(u32),

@@ -13,14 +13,21 @@ pub enum FileKind {
     DebugInfo,
     /// The executable or library itself.
     Executable,
+    /// A source file, by its path in the debug information.
+    Source,
 }
 
 impl FileKind {
-    /// Returns the last component of its URL, which is also its name in the cache.
+    /// Those of which a build ID has one.
+    pub(crate) const SINGLE: [Self; 2] = [Self::DebugInfo, Self::Executable];
+
+    /// Returns the component of its URL behind the build ID, with which its name in the cache
+    /// begins.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::DebugInfo => "debuginfo",
             Self::Executable => "executable",
+            Self::Source => "source",
         }
     }
 

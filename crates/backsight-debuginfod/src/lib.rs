@@ -26,12 +26,13 @@
 //! No environment variable enables it: requests are made only by a client that the
 //! program creates. [`servers_in`] parses the list of the variable `DEBUGINFOD_URLS`.
 //!
-//! It does not fetch source files or single sections of a file (`/section/NAME`). It does
+//! It does not fetch single sections of a file (`/section/NAME`). Source files
+//! ([`Client::source`]) carry no build ID, so a server is trusted to send the right one. It does
 //! not check signatures (`ima:` in `DEBUGINFOD_URLS`): a server is trusted not to send
 //! another file with the same build ID note.
 //!
-//! The protocol is that of debuginfod(8): `GET SERVER/buildid/ID/debuginfo` and
-//! `/executable`; 404 if a server does not have it.
+//! The protocol is that of debuginfod(8): `GET SERVER/buildid/ID/debuginfo`,
+//! `/executable` and `/source/PATH`; 404 if a server does not have it.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -46,6 +47,7 @@
     clippy::print_stderr
 )]
 
+mod absences;
 mod cache;
 mod client;
 mod download;
@@ -54,11 +56,13 @@ mod file_kind;
 mod options;
 mod partial;
 mod progress;
+mod refusals;
 mod server;
 mod server_health;
 mod slots;
 mod transfer;
 mod transfers;
+mod wanted_file;
 
 pub use client::Client;
 pub use fault::FetchFault;

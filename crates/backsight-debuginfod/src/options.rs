@@ -38,7 +38,8 @@ pub struct Options {
     pub total_bytes: u64,
     /// The maximum number of simultaneous transfers. Default: 4.
     pub transfers_at_once: usize,
-    /// How long a file that no server had is not requested again. Default: 10 min.
+    /// How long a file is not requested again from a server that did not have it, and by the same
+    /// client from one that answered with an error or with another file. Default: 10 min.
     pub absent_for: Duration,
     /// The maximum number of redirects. Redirects from `https` to `http` are never
     /// followed. Default: 5.

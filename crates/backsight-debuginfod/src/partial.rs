@@ -7,6 +7,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::cache::PART;
 use crate::fault::FetchFault;
 use crate::server::Server;
 
@@ -25,7 +26,7 @@ impl Partial {
     pub(crate) fn open(target: &Path, server: &Server) -> Result<Self, FetchFault> {
         let mut hasher = DefaultHasher::new();
         server.hash(&mut hasher);
-        let path = target.with_extension(format!("part-{:016x}", hasher.finish()));
+        let path = target.with_extension(format!("{PART}{:016x}", hasher.finish()));
         let opened = OpenOptions::new()
             .read(true)
             .append(true)

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use backsight_types::BuildId;
 
-use crate::file_kind::FileKind;
+use crate::wanted_file::WantedFile;
 
 /// The address of a server, such as `https://debuginfod.debian.net`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +18,8 @@ pub struct NotAServer(String);
 
 impl Server {
     /// Returns the URL of a file.
-    pub(crate) fn url_of(&self, id: &BuildId, kind: FileKind) -> String {
-        format!("{}/buildid/{id}/{}", self.0, kind.name())
+    pub(crate) fn url_of(&self, id: &BuildId, wanted: &WantedFile) -> String {
+        format!("{}/buildid/{id}/{}", self.0, wanted.url_part())
     }
 
     /// Returns whether the connection is encrypted. Then redirects to unencrypted

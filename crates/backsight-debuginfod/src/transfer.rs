@@ -1,6 +1,7 @@
 //! The result of the request of a file.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backsight_types::BuildId;
@@ -17,6 +18,8 @@ pub struct Transfer {
     pub build_id: BuildId,
     /// The kind of file.
     pub kind: FileKind,
+    /// The path of a source file.
+    pub source: Option<Arc<str>>,
     /// The bytes received over the network for it, also in failed attempts.
     pub received_bytes: u64,
     /// The number of HTTP requests for it.
@@ -38,8 +41,8 @@ pub enum TransferOutcome {
     /// No server has it. It is requested again after
     /// [`Options::absent_for`](crate::Options::absent_for).
     Absent,
-    /// No server had it within [`Options::absent_for`](crate::Options::absent_for), so it
-    /// was not requested.
+    /// None of these servers had it within [`Options::absent_for`](crate::Options::absent_for), so
+    /// it was not requested.
     KnownAbsent,
     /// It is not in the cache, and [`Options::offline`](crate::Options::offline) is set.
     Offline,
@@ -53,7 +56,11 @@ pub enum TransferOutcome {
 
 impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.kind, self.build_id)?;
+        write!(f, "{} {}", self.kind, self.build_id)?;
+        if let Some(path) = &self.source {
+            write!(f, " {path}")?;
+        }
+        f.write_str(": ")?;
         match &self.outcome {
             TransferOutcome::Fetched(server) => write!(
                 f,

@@ -1,6 +1,7 @@
 //! The results of all requested files, each file once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use backsight_types::BuildId;
 
@@ -12,13 +13,13 @@ use crate::transfer::{Transfer, TransferOutcome};
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
     list: Vec<Transfer>,
-    places: HashMap<(BuildId, FileKind), usize>,
+    places: HashMap<(BuildId, FileKind, Option<Arc<str>>), usize>,
 }
 
 impl Transfers {
     /// Merges a result with earlier ones of the same file.
     pub(crate) fn add(&mut self, new: Transfer) {
-        let key = (new.build_id, new.kind);
+        let key = (new.build_id, new.kind, new.source.clone());
         let place = *self.places.entry(key).or_insert(self.list.len());
         match self.list.get_mut(place) {
             None => self.list.push(new),

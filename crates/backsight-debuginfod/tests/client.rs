@@ -103,7 +103,7 @@ fn cold_warm_and_offline() {
 }
 
 #[test]
-fn what_no_server_has_is_not_asked_for_again_at_once() {
+fn misses_are_not_requested_again_at_once() {
     let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
     let mut options = options(&cache, &[&stub, &stub]);
     let client = Watched::new(options.clone());
@@ -223,14 +223,21 @@ fn redirects_are_followed_but_not_for_ever() {
     let once = Stub::new(move |_| Reply::Redirect(to.clone()));
     let client = Watched::new(options(&cache, &[&once]));
     assert!(matches!(ask(&client), TransferOutcome::Fetched(_)));
+    // Each of them is a request.
+    let asked = once.requests().len() + target.requests().len();
+    assert_eq!((asked, client.attempts()[0].requests), (2, 2));
 
     let other = TempDir::new().expect("room");
     let circle = Stub::new(|request| Reply::Redirect(request.path.clone()));
-    assert_eq!(
-        fault(&other, options(&other, &[&circle])),
-        FetchFault::Redirects
+    let client = Watched::new(options(&other, &[&circle]));
+    let got = ask(&client);
+    assert!(
+        matches!(got, TransferOutcome::Failed(_, FetchFault::Redirects)),
+        "{got:?}"
     );
-    assert!(circle.requests().len() <= 6);
+    let asked = u32::try_from(circle.requests().len()).expect("few");
+    assert!(asked <= 6);
+    assert_eq!(client.attempts()[0].requests, asked);
 }
 
 #[test]
@@ -361,4 +368,29 @@ fn files_of_few_samples_are_left_out() {
         1,
         "the executable is asked for, and not had"
     );
+}
+
+/// Another part of a program that needs the same file does not ask again.
+#[test]
+fn what_a_server_refused_is_not_requested_again_in_one_run() {
+    let cache = TempDir::new().expect("room");
+    let failing = Stub::new(|_| Reply::Status(500));
+    let liar = Stub::new(|_| Reply::Content(elf(&[0x12; 8], 0)));
+    let options = options(&cache, &[&failing, &liar]);
+    let client = Watched::new(options.clone());
+    let outcomes = [ask(&client), ask(&client)];
+    for outcome in &outcomes {
+        assert!(
+            matches!(
+                outcome,
+                TransferOutcome::Failed(_, FetchFault::WrongBuildId)
+            ),
+            "{outcome:?}"
+        );
+    }
+    let counts = || [&failing, &liar].map(|stub| stub.requests().len());
+    assert_eq!(counts(), [1, 1]);
+    // The next run asks.
+    ask(&Watched::new(options));
+    assert_eq!(counts(), [2, 2]);
 }

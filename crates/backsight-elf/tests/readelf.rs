@@ -23,7 +23,10 @@ fn segments_and_build_ids_equal_those_of_readelf() {
     let theirs = readelf(&files).unwrap();
     let mut with_id = 0;
     for (path, theirs) in files.iter().zip(&theirs) {
-        let bytes = std::fs::read(path).unwrap();
+        // A package may be installed or removed meanwhile.
+        let Ok(bytes) = std::fs::read(path) else {
+            continue;
+        };
         let ours = Headers::parse(bytes.as_slice());
         let ours = ours.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         with_id += usize::from(ours.build_id.is_some());

@@ -70,7 +70,7 @@ fn bytes_may_lie_at_any_address_of_memory() {
 }
 
 #[test]
-fn what_is_not_elf_says_so() {
+fn files_that_are_not_elf_are_refused() {
     let elf = Elf::new(Shape::ELF64_LITTLE).build();
     let mut other_magic = elf.clone();
     other_magic[3] = b'G';

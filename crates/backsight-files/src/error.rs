@@ -1,9 +1,8 @@
 //! Why a file was not opened or not read.
 
-use std::fmt;
 use std::fs::FileType;
-use std::io;
 use std::os::unix::fs::FileTypeExt;
+use std::{error, fmt, io};
 
 use crate::io_error::IoError;
 
@@ -11,34 +10,23 @@ use crate::io_error::IoError;
 pub type FileError = backsight_types::FileError<Error>;
 
 /// Why a file was not opened or not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The system call failed.
-    #[error("{0}")]
     Io(IoError),
     /// It is not a regular file. It was not opened.
-    #[error("not a regular file but {0}")]
     NotRegular(NonRegularKind),
     /// It is on a filesystem that exposes kernel state, such as `/proc` and `/sys`, or behind a
     /// magic link of `/proc`, and its path came from another file. It was not opened.
-    #[error("not opened: it exposes kernel state, and its path is from another file")]
     Kernels,
     /// `/proc` is not mounted, so a file cannot be checked before it is opened.
-    #[error(
-        "not opened: its path is from another file, and it cannot be checked without /proc: mount /proc"
-    )]
     NoProc,
     /// The file at its path was replaced before it was opened.
-    #[error("it was replaced while it was opened")]
     Replaced,
     /// It is a zip archive whose directory is damaged or cut off.
-    #[error("a damaged zip archive: its directory cannot be read; `unzip -t` says what is wrong")]
     DamagedArchive,
     /// Several members of the archive have this name.
-    #[error(
-        "several members of the archive have this name: choose one by the offset of its contents, with @{first:#x} or @{second:#x} behind the name"
-    )]
     AmbiguousMember {
         /// Where the contents of one begin, in bytes from the start of the archive's file.
         first: u64,
@@ -46,22 +34,55 @@ pub enum Error {
         second: u64,
     },
     /// A mapping begins at an offset of an archive that no member has.
-    #[error(
-        "a zip archive that has no uncompressed member at the mapped offset {0:#x}: `unzip -v` lists all"
-    )]
     NoMemberAt(u64),
     /// It is an archive without this member, or the member is compressed.
-    #[error(
-        "the archive has no uncompressed member of this name: `unzip -v` lists all, extract one that is compressed or encrypted"
-    )]
     NoMember,
     /// It is too large to be read into memory.
-    #[error("larger than the limit of {limit} bytes for files that are not mapped")]
     TooLarge {
         /// The limit, in bytes.
         limit: u64,
     },
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::NotRegular(kind) => write!(f, "not a regular file but {kind}"),
+            Self::Kernels => f.write_str(
+                "not opened: it exposes kernel state, and its path is from another file",
+            ),
+            Self::NoProc => f.write_str(
+                "not opened: its path is from another file, and it cannot be checked without \
+                 /proc: mount /proc",
+            ),
+            Self::Replaced => f.write_str("it was replaced while it was opened"),
+            Self::DamagedArchive => f.write_str(
+                "a damaged zip archive: its directory cannot be read; `unzip -t` says what is wrong",
+            ),
+            Self::AmbiguousMember { first, second } => write!(
+                f,
+                "several members of the archive have this name: choose one by the offset of its \
+                 contents, with @{first:#x} or @{second:#x} behind the name"
+            ),
+            Self::NoMemberAt(offset) => write!(
+                f,
+                "a zip archive that has no uncompressed member at the mapped offset {offset:#x}: \
+                 `unzip -v` lists all"
+            ),
+            Self::NoMember => f.write_str(
+                "the archive has no uncompressed member of this name: `unzip -v` lists all, \
+                 extract one that is compressed or encrypted",
+            ),
+            Self::TooLarge { limit } => write!(
+                f,
+                "larger than the limit of {limit} bytes for files that are not mapped"
+            ),
+        }
+    }
+}
+
+impl error::Error for Error {}
 
 /// A kind of file other than a regular one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::access::Access;
 use crate::archive_member::ArchiveMember;
 use crate::error::FileError;
 use crate::error::{Error, NonRegularKind};
-use crate::owner::only_we_can_change;
+use crate::owner::only_root_or_user_can_write;
 
 /// The bytes of a file. They do not move while the image exists.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Image {
         let map = match access {
             Access::Map => true,
             Access::Read => false,
-            Access::Auto => only_we_can_change(&metadata),
+            Access::Auto => only_root_or_user_can_write(&metadata),
         };
         // A page after the end of the file cannot be read.
         let range = range.unwrap_or(0..metadata.len());
@@ -164,7 +164,7 @@ fn map_file(file: &File, range: &Range<u64>) -> Result<Mmap, Error> {
     let options = options.offset(range.start).len(size);
     // SAFETY: the mapping is private and read-only, so nothing here writes to it. `Access`
     // ensures that the file does not change: with `Auto`, a file is mapped only if
-    // `only_we_can_change` excludes writes by other users, and with `Map` the caller guarantees
+    // `only_root_or_user_can_write` excludes writes by other users, and with `Map` the caller guarantees
     // it. The bytes are parsed as untrusted, whatever they are.
     let map = unsafe { options.map(file) }?;
     Ok(map)

@@ -38,6 +38,7 @@ mod image;
 mod io_error;
 mod open;
 mod owner;
+mod resolve;
 mod unlinked;
 mod whole;
 
@@ -47,8 +48,8 @@ pub use error::{Error, FileError, NonRegularKind};
 pub use file_part::FilePart;
 pub use image::Image;
 pub use io_error::IoError;
-pub use open::{By, hold_at, open, open_inside, path_of, reopen};
-pub use owner::{Identity, only_we_can_change};
+pub use open::{By, hold_at, hold_in_root, open, open_inside, path_of, reopen};
+pub use owner::{Identity, only_root_or_user_can_write};
 pub use unlinked::{folder, folder_inside, open_unlinked};
 pub use whole::Whole;
 

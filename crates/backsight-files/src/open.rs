@@ -7,13 +7,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, openat, openat2};
+use nix::fcntl::{AT_FDCWD, OFlag, open as open_path, openat};
 use nix::sys::stat::Mode;
 
 use crate::error::FileError;
 use crate::error::{Error, NonRegularKind};
 use crate::filesystem::is_stored;
 use crate::owner::Identity;
+use crate::resolve::{Links, open_resolved};
 
 /// The origin of a path, which determines what it may refer to. Only regular files are opened,
 /// whatever the origin.
@@ -33,8 +34,10 @@ pub enum By {
 /// Refers to a file without opening it, so that a device or FIFO is not affected.
 const PATH_ONLY: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
-/// Opens a file for reading, without blocking and without acquiring a controlling terminal.
+/// Opens a file for reading, without blocking and without acquiring a controlling terminal; of any
+/// size, also on 32-bit machines.
 const READ: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_LARGEFILE)
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY);
@@ -84,9 +87,18 @@ pub(crate) fn resolve_inside(root: &Path, path: &Path, flags: OFlag) -> Result<O
         PATH_ONLY | OFlag::O_DIRECTORY,
         Mode::empty(),
     ))?;
-    let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let how = OpenHow::new().flags(flags).resolve(inside);
-    descriptor(openat2(folder, path, how))
+    let inside = Links::InRootWithoutMagic;
+    descriptor(open_resolved(folder, path, flags, inside))
+}
+
+/// Refers to a file inside another root directory, without opening it. Symbolic links and `..` cannot
+/// leave it.
+///
+/// # Errors
+/// [`Error::Io`], also if the kernel has no `openat2` (before Linux 5.6).
+pub fn hold_in_root(root: impl AsFd, path: &Path) -> Result<OwnedFd, FileError> {
+    descriptor(open_resolved(root, path, PATH_ONLY, Links::InRoot))
+        .map_err(|error| FileError::new("open", Some(path), error))
 }
 
 /// Returns the path on this host of a file inside a root, without resolving links.
@@ -139,10 +151,7 @@ fn by_descriptor(place: &File) -> Result<File, Error> {
 /// Resolves a path without following magic links of `/proc`. On a kernel that cannot do that,
 /// they are followed; the file is checked in any case.
 fn without_magic(path: &Path) -> Result<OwnedFd, Error> {
-    let how = OpenHow::new()
-        .flags(PATH_ONLY)
-        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    match openat2(AT_FDCWD, path, how) {
+    match open_resolved(AT_FDCWD, path, PATH_ONLY, Links::WithoutMagic) {
         // Linux before 5.6, or a seccomp filter that does not allow the call.
         Err(Errno::ENOSYS | Errno::EPERM) => descriptor(open_path(path, PATH_ONLY, Mode::empty())),
         Err(Errno::ELOOP) if path.exists() => Err(Error::Kernels),

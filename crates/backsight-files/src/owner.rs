@@ -10,7 +10,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// Returns whether only root and this process's user can change a file or directory: one of them
 /// owns it, and it is not writable by group or others.
 #[must_use]
-pub fn only_we_can_change(metadata: &Metadata) -> bool {
+pub fn only_root_or_user_can_write(metadata: &Metadata) -> bool {
     let owner = metadata.uid();
     let ours = owner == 0 || owner == nix::unistd::geteuid().as_raw();
     ours && metadata.mode() & WRITABLE_BY_OTHERS == 0
@@ -36,7 +36,7 @@ pub struct Identity {
     pub changed: (i64, i64),
     /// The user ID of the owner.
     pub owner: u32,
-    /// Whether [`only_we_can_change`] it.
+    /// Whether [`only_root_or_user_can_write`] it.
     pub is_ours: bool,
 }
 
@@ -59,7 +59,7 @@ impl From<&Metadata> for Identity {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
             owner: metadata.uid(),
-            is_ours: only_we_can_change(metadata),
+            is_ours: only_root_or_user_can_write(metadata),
         }
     }
 }

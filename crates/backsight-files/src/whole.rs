@@ -164,7 +164,7 @@ impl Drop for Whole {
 /// Creates an unnamed file; `None` if the filesystem does not support it, or if it could not be
 /// named because `/proc` is not mounted.
 fn unnamed(directory: &Path, mode: u32) -> io::Result<Option<File>> {
-    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_LARGEFILE;
     let file = match open(directory, flags, Mode::from_bits_truncate(mode)) {
         Ok(file) => File::from(file),
         // EISDIR is the error of a kernel that does not know the flag.
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replaced_stays_and_leaves_nothing_beside_it() {
+    fn a_file_that_cannot_be_replaced_stays_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("folder");
         fs::create_dir(&path).unwrap();

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_its_marks() {
+    fn unknown_parts_are_marked() {
         let no_line = JsonFrame {
             line: None,
             ..outer()

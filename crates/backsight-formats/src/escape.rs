@@ -135,7 +135,7 @@ mod tests {
     use super::{Folded, Terminal, is_active, unfolded};
 
     #[test]
-    fn what_acts_on_a_terminal_is_shown() {
+    fn control_characters_are_shown() {
         let cases: [(&str, &[u8], &str); 9] = [
             ("plain", b"main", "main"),
             ("UTF-8", "größe<T>::λ".as_bytes(), "größe<T>::λ"),

@@ -21,6 +21,13 @@ impl Flaws {
         count(&mut self.malformed, what);
     }
 
+    /// Like `times` calls of [`Flaws::count`].
+    pub fn count_many(&mut self, what: &'static str, times: u64) {
+        if times > 0 {
+            add(&mut self.malformed, what, times);
+        }
+    }
+
     /// Counts a valid part that cannot be represented.
     pub fn leave_out(&mut self, what: &'static str) {
         count(&mut self.left_out, what);

@@ -12,10 +12,12 @@
 //! [`Folded`](crate::escape::Folded). The last blank of a name such as `worker 1` is escaped, too:
 //! two numbers at the end of a line would be the two values of a comparison (`difffolded.pl`).
 
+mod options;
 mod read;
 mod tree;
 mod value;
 mod write;
 
+pub use options::{Options, RootFrame};
 pub use read::{Error, is_one, read};
-pub use write::{RootFrame, write};
+pub use write::write;

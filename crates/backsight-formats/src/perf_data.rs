@@ -140,6 +140,7 @@ impl<R: Read> Reader<R> {
         if let Some(end) = head.end {
             problems.end(0, end);
         }
+        problems.flaws = head.flaws;
         let mut facts = head.facts;
         facts.events = head.events.types();
         let mut reader = Self {

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use backsight_profile::{Location, Profile};
-use backsight_types::Module;
+use backsight_types::{AbsAddr, Lookup, Module};
 
 /// Returns `libc.so.6+0x8e123`, `[unmapped]`, or the part of it that is known.
 ///
 /// The module is the last component of its path. The offset is the file offset, or the virtual
-/// offset if only that is known. Without a module, the name is the reason in brackets, or the
-/// address. It is never empty.
+/// offset if only that is known. Of a return address, it is that of the byte before, inside the
+/// call: what is looked up, and all that pprof and OTLP have room for. Without a module, the name is
+/// the reason in brackets, or the address. It is never empty.
 ///
 /// The path is untrusted and not escaped; bytes that are not UTF-8 are replaced by �.
 #[must_use]
@@ -17,15 +18,25 @@ pub fn place_name(profile: &Profile, location: &Location) -> String {
     let module = location.module.and_then(|index| profile.module(index));
     let file = location.file_offset.map(|offset| offset.0);
     let offset = file.or(location.virt_offset.map(|offset| offset.0));
-    let name = module.map(base_name).filter(|name| !name.is_empty());
+    let inside = |at: u64| at.saturating_sub(back(location.lookup));
+    let offset = offset.map(inside);
+    let name = module.map(base_name).filter(|name| !name.trim().is_empty());
     match (name, offset, location.reason, location.address) {
         (Some(name), Some(offset), ..) => format!("{name}+{offset:#x}"),
         (Some(name), None, Some(reason), _) => format!("{name} [{reason}]"),
         (Some(name), None, None, _) => name.into_owned(),
         (None, _, Some(reason), _) => format!("[{reason}]"),
-        (None, _, None, Some(address)) => address.to_string(),
+        (None, _, None, Some(address)) => AbsAddr(inside(address.0)).to_string(),
         (None, Some(offset), None, None) => format!("[unknown]+{offset:#x}"),
         (None, None, None, None) => UNKNOWN.to_owned(),
+    }
+}
+
+/// Returns the number of bytes before its address at which a location is looked up.
+pub(crate) fn back(lookup: Lookup) -> u64 {
+    match lookup {
+        Lookup::Exact => 0,
+        Lookup::Return => 1,
     }
 }
 
@@ -42,7 +53,7 @@ pub(crate) fn base_name(module: &Module) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use backsight_profile::{Location, Profile};
-    use backsight_types::{AbsAddr, FileOffset, Module, ModuleIdx, Reason, VirtOffset};
+    use backsight_types::{AbsAddr, FileOffset, Lookup, Module, ModuleIdx, Reason, VirtOffset};
 
     use super::place_name;
 
@@ -93,6 +104,23 @@ mod tests {
                     ..nothing
                 },
                 "[unmapped]",
+            ),
+            (
+                "a return address",
+                Location {
+                    lookup: Lookup::Return,
+                    ..at(0)
+                },
+                "libc.so.6+0xf",
+            ),
+            (
+                "a return address of nothing",
+                Location {
+                    address: Some(AbsAddr(0x10)),
+                    lookup: Lookup::Return,
+                    ..nothing
+                },
+                "0xf",
             ),
             (
                 "an address",

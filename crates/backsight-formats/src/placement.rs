@@ -14,7 +14,9 @@
 use std::collections::HashMap;
 
 use backsight_profile::{Location, Profile};
-use backsight_types::{FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset};
+use backsight_types::{FileOffset, Module, ModuleIdx, ModuleKind, VirtOffset};
+
+use crate::place_name::back;
 
 /// Mappings start and end at page boundaries; the smallest page has 4 KiB.
 const PAGE: u64 = 0x1000;
@@ -86,14 +88,6 @@ impl Spot {
             file_offset: file.or_else(|| file_of(virt?)).map(|at| at.0),
             virt_offset: virt.or_else(|| virt_of(file?)).map(|at| at.0),
         }
-    }
-}
-
-/// Returns the number of bytes before its address at which a location is looked up.
-pub(crate) fn back(lookup: Lookup) -> u64 {
-    match lookup {
-        Lookup::Exact => 0,
-        Lookup::Return => 1,
     }
 }
 

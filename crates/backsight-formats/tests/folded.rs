@@ -193,7 +193,7 @@ fn each_lead_is_written_so() {
 }
 
 #[test]
-fn what_others_write_is_read() {
+fn files_of_other_tools_are_read() {
     let text = "\nswapper;[k] do idle 3\r\n# a comment 7\nswapper;[k] do idle 4\na;;b\t15\nhalf 0\n\
                 #novalue\nnovalue\nword x\na 99999999999999999999\nx -1\n#ctor;main 2\nlast 1";
     let (profile, malformed) = unfold(text);

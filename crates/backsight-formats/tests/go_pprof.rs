@@ -285,7 +285,7 @@ fn hostile_names_pass_through_go_s_encoder() {
 }
 
 #[test]
-fn what_has_no_names_is_symbolized_by_the_tool() {
+fn go_tool_pprof_symbolizes_our_mappings() {
     let Some(go) = Go::find() else { return };
     let source = "int inner(int x) { return x * 3; }\nint main(void) { return inner(0); }\n";
     for args in [["-O0", "-no-pie"], ["-O0", "-pie"]] {

@@ -107,6 +107,57 @@ fn lines_are_of_the_code_that_comes_next() {
     assert_eq!(dump.line(0, 8), Some((&b"a.js"[..], 4)));
 }
 
+/// As Erlang's machine writes them: from the header of the function on, and to its end.
+#[test]
+fn lines_may_begin_before_the_code_and_end_within_it() {
+    for big in [false, true] {
+        let mut file = JitdumpFile::new(big);
+        let name: &[u8] = b"lists.erl";
+        let rows = [
+            (0xfca, 7, name),
+            (0x1000 + 40, 9, name),
+            (0x1000 + 60, 0, b""),
+        ];
+        file.lines(0x1000, 3, &rows).load(1, 0x1000, 0x60, "f");
+        // Two rows of the header, the later one first: the nearer to the code counts.
+        let rows = [
+            (0x1ff8, 4, name),
+            (0x1ff0, 3, name),
+            (0x2010, 5, name),
+            (0x2020, 0, b""),
+            (0x2030, 6, name),
+        ];
+        file.lines(0x2000, 5, &rows).load(2, 0x2000, 0x40, "g");
+        // No header is this large.
+        let rows = [(0x2eff, 4, name), (0x3010, 5, name)];
+        file.lines(0x3000, 2, &rows).load(3, 0x3000, 0x40, "h");
+        // There is nothing before the first address.
+        let rows = [(0, 4, name), (8, 5, name)];
+        file.lines(0, 2, &rows).load(4, 0, 0x10, "i");
+        let dump = read(&file);
+        assert_eq!((dump.malformed(), dump.unreadable_file_names()), (1, 0));
+        let cases = [
+            (0, 0, Some(7)),
+            (0, 39, Some(7)),
+            (0, 40, Some(9)),
+            (0, 59, Some(9)),
+            (0, 60, None),
+            (1, 0, Some(4)),
+            (1, 0xf, Some(4)),
+            (1, 0x10, Some(5)),
+            (1, 0x20, None),
+            (1, 0x30, Some(6)),
+            (2, 0x20, None),
+            (3, 0, Some(4)),
+            (3, 8, Some(5)),
+        ];
+        for (number, offset, line) in cases {
+            let want = line.map(|line| (name, line));
+            assert_eq!(dump.line(number, offset), want, "{number} {offset} {big}");
+        }
+    }
+}
+
 /// What node 18 and 20 write in place of a name that they freed: glibc has put two words into
 /// the first bytes, which may have zero bytes anywhere.
 fn freed(len: usize, zeros: &[usize]) -> Vec<u8> {
@@ -187,7 +238,7 @@ fn names_of_other_rows_and_tables_are_kept() {
 }
 
 #[test]
-fn what_cannot_be_is_counted_and_takes_no_memory() {
+fn impossible_records_are_counted_and_take_no_memory() {
     let mut file = JitdumpFile::new(false);
     // A count of billions of lines, of which one exists.
     file.lines(0x1000, u64::MAX, &[(0x1000, 1, b"a.js")])

@@ -155,7 +155,7 @@ fn a_profile_that_grew_is_spelled_as_the_golden_file() {
 }
 
 #[test]
-fn what_is_wrong_is_said_and_the_rest_is_kept() {
+fn wrong_lines_are_said_and_the_rest_is_kept() {
     let text = concat!(
         r#"{"type":"header","schema_version":1}"#,
         "\n",

@@ -74,7 +74,7 @@ fn with_small_values(mut profile: Profile) -> Profile {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(profile in profiles()) {
+    fn writing_then_reading_is_the_identity(profile in profiles()) {
         let profile = with_small_values(profile);
         for options in [Options::default(), with_times()] {
             let again = read(&written(&profile, &options));
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_read_is_written_as_it_was(profile in profiles()) {
+    fn reading_then_writing_is_the_identity(profile in profiles()) {
         let plain = Options::default();
         let once = written(&read(&written(&with_small_values(profile), &plain)), &plain);
         let twice = written(&read(&once), &plain);

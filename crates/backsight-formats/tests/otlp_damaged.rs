@@ -132,7 +132,7 @@ fn times_without_values_count_one_each() {
 }
 
 #[test]
-fn what_is_wrong_is_counted_and_the_rest_is_read() {
+fn wrong_fields_are_counted_and_the_rest_is_read() {
     let dangling = |field| dictionary().message(7, &[(1, 2)]).message(2, &[(field, 9)]);
     let in_stack_2 = Message::default().number(1, 2).number(4, 1);
     let cases = [
@@ -207,7 +207,7 @@ fn what_is_wrong_is_counted_and_the_rest_is_read() {
 }
 
 #[test]
-fn what_is_no_profile_is_refused() {
+fn other_messages_are_refused() {
     let cases: [(&str, &[u8]); 5] = [
         ("nothing", b""),
         ("text", b"main;read 12\nmain 3\n"),

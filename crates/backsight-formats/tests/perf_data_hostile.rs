@@ -181,7 +181,7 @@ fn flipped_bits_are_survived() {
 }
 
 #[test]
-fn what_is_no_recording_is_refused() {
+fn other_files_are_refused() {
     let zeros = vec![0; 4096];
     let mut lying = b"PERFILE2".to_vec();
     lying.extend(104_u64.to_le_bytes());

@@ -234,7 +234,7 @@ fn fields_may_be_missing() {
 
 /// A damaged line is never read in a different layout.
 #[test]
-fn what_the_first_sample_has_the_others_must_have() {
+fn samples_must_have_the_fields_of_the_first() {
     let good = "w 7/8 1.25: 5 cycles: \n\t1146 aim (/a)\n\n";
     let damaged = [
         "w 7/8 1.2x: 5 cycles: ",

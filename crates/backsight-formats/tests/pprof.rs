@@ -29,7 +29,7 @@ fn read(bytes: &[u8]) -> Profile {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(profile in profiles()) {
+    fn writing_then_reading_is_the_identity(profile in profiles()) {
         let again = read(&written(&profile, &with_times()));
         prop_assert_eq!(said(&again, true), said(&profile, true));
         let texts = |profile: &Profile| {
@@ -44,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_read_is_written_as_it_was(profile in profiles()) {
+    fn reading_then_writing_is_the_identity(profile in profiles()) {
         let plain = Options::default().with_gzip(false).with_times(true);
         let once = written(&read(&written(&profile, &plain)), &plain);
         let twice = written(&read(&once), &plain);

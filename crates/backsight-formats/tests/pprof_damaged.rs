@@ -93,7 +93,7 @@ fn virtual_offsets_are_those_that_a_comment_tells_of() {
 }
 
 #[test]
-fn what_is_wrong_is_counted_and_the_rest_is_read() {
+fn wrong_fields_are_counted_and_the_rest_is_read() {
     let sample = |message: Message| message.message(2, &[(1, 50), (2, 3)]);
     let cases: [(&str, Message, &str); 18] = [
         (
@@ -254,7 +254,7 @@ fn addresses_without_a_mapping_stay_as_they_are() {
 }
 
 #[test]
-fn what_is_no_profile_is_refused() {
+fn other_messages_are_refused() {
     let cases: [(&str, &[u8]); 6] = [
         ("nothing", b""),
         ("text", b"main;read 12\nmain 3\n"),

@@ -7,7 +7,9 @@ use backsight_formats::address_list::{self, LineContent};
 use backsight_formats::jitdump::{self, Jitdump};
 use backsight_formats::perf_data::{self, ReadEnd};
 use backsight_formats::perf_map::{self, LastLine, PerfMap};
-use backsight_formats::{folded, legacy, ndjson, perf_script, pprof};
+use backsight_formats::{
+    cpuprofile, folded, legacy, ndjson, perf_script, perfetto, pprof, speedscope,
+};
 use testkit::perf_file::{self, PerfFile};
 
 /// `EIO` and `EISDIR`.
@@ -123,6 +125,15 @@ fn readers() -> Vec<(&'static str, Reads)> {
         ("pprof", |input| {
             pprof_error(pprof::read(input, &pprof::Limits::default()).err()?)
         }),
+        ("speedscope", |input| {
+            pprof_error(speedscope::read(input, &speedscope::Limits::default()).err()?)
+        }),
+        ("cpuprofile", |input| {
+            pprof_error(cpuprofile::read(input, &cpuprofile::Limits::default()).err()?)
+        }),
+        ("perfetto", |input| {
+            pprof_error(perfetto::read(input, &perfetto::Limits::default()).err()?)
+        }),
         #[cfg(feature = "otlp")]
         ("otlp", |input| {
             use backsight_formats::otlp;
@@ -149,6 +160,10 @@ fn beginning(format: &str) -> Vec<u8> {
         "legacy" => b"heap profile: 1: 64 [1: 64] @ heapprofile\n".to_vec(),
         // The start of a string table: the empty string.
         "pprof" => vec![0x32, 0],
+        "speedscope" => b"{\"profiles\":[".to_vec(),
+        "cpuprofile" => b"{\"nodes\":[".to_vec(),
+        // A timestamp.
+        "perfetto" => vec![0x0a, 2, 0x40, 1],
         "otlp" => vec![0x0a, 0],
         other => panic!("no input for {other}"),
     }

@@ -28,7 +28,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use backsight_files::{Error, FileError, hold_at, only_we_can_change, path_of, reopen};
+use backsight_files::{Error, FileError, hold_at, only_root_or_user_can_write, path_of, reopen};
 use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::Mode;
@@ -80,7 +80,7 @@ impl OpenDirectory {
     fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
         let opened = self.open_file(name);
         let (file, metadata) = opened.map_err(|error| error.with_path(self.named.join(name)))?;
-        match only_we_can_change(&metadata) {
+        match only_root_or_user_can_write(&metadata) {
             true => Ok((file, metadata)),
             false => {
                 let path = self.named.join(name);
@@ -186,8 +186,8 @@ impl IndexDir {
             let path = self.path_bound(id, binding);
             Err(IndexError::of_file("keep", &path, cause))
         };
-        if index.is_of_strangers {
-            return refused(IndexCause::OfStrangers);
+        if index.is_untrusted {
+            return refused(IndexCause::Untrusted);
         }
         let size = u64::try_from(index.file_size()).unwrap_or(u64::MAX);
         if size > self.max_bytes {
@@ -224,7 +224,7 @@ impl IndexDir {
         let failed = |error| IndexError::of_file("open", &self.path, error);
         let directory = directory.map_err(|errno| failed(std::io::Error::from(errno)))?;
         let directory = File::from(directory);
-        if !only_we_can_change(&directory.metadata().map_err(failed)?) {
+        if !only_root_or_user_can_write(&directory.metadata().map_err(failed)?) {
             return Err(IndexError::of_file("open", &self.path, IndexCause::NotOurs));
         }
         // The path may refer to another directory at the next call.

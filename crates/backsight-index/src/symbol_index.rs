@@ -19,7 +19,7 @@ pub struct SymbolIndex {
     pub(crate) index: FlatIndex,
     /// Whether other users can change the index file or a file that the index was built
     /// from.
-    pub(crate) is_of_strangers: bool,
+    pub(crate) is_untrusted: bool,
 }
 
 /// One table of an index.
@@ -40,7 +40,7 @@ impl SymbolIndex {
     pub(crate) fn of_index(index: FlatIndex) -> Self {
         Self {
             index,
-            is_of_strangers: false,
+            is_untrusted: false,
         }
     }
 
@@ -78,7 +78,7 @@ impl SymbolIndex {
             Identity::of(file).map_err(|error| IndexError::of_file("stat", path, error))?;
         Ok(Self {
             index,
-            is_of_strangers: !identity.is_ours,
+            is_untrusted: !identity.is_ours,
         })
     }
 
@@ -91,7 +91,7 @@ impl SymbolIndex {
         let index = index.map_err(|cause| IndexError::new("read", None, cause))?;
         Ok(Self {
             index,
-            is_of_strangers: false,
+            is_untrusted: false,
         })
     }
 
@@ -139,17 +139,17 @@ impl SymbolIndex {
     /// that it was built from. If so, no [directory](crate::IndexDir) keeps it. The
     /// default is `false` for an index of an [`IndexBuilder`](crate::IndexBuilder).
     #[must_use]
-    pub fn with_strangers(self, is_of_strangers: bool) -> Self {
+    pub fn with_untrusted(self, is_untrusted: bool) -> Self {
         Self {
-            is_of_strangers,
+            is_untrusted,
             ..self
         }
     }
 
     /// Returns whether other users can change a file that it was built from or read from.
     #[must_use]
-    pub fn is_of_strangers(&self) -> bool {
-        self.is_of_strangers
+    pub fn is_untrusted(&self) -> bool {
+        self.is_untrusted
     }
 
     /// Moves its tables to separate memory pages, which are returned to the OS when it is

@@ -95,7 +95,7 @@ fn bytes() -> Vec<u8> {
 }
 
 #[test]
-fn what_was_told_is_found_from_memory_and_from_the_file() {
+fn added_symbols_are_found_in_memory_and_in_the_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("a.index");
     index().write(&path).expect("written");
@@ -174,7 +174,7 @@ fn no_byte_can_be_changed_unnoticed() {
 }
 
 #[test]
-fn what_is_no_index_is_refused() {
+fn other_files_are_refused() {
     assert_eq!(cause(open(b"")), Some(IndexCause::NotAnIndex));
     assert_eq!(cause(open(&[0; 4096])), Some(IndexCause::NotAnIndex));
     let missing = SymbolIndex::open(Path::new("/nowhere/a.index"), ReadOptions::default());

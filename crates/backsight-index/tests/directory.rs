@@ -66,12 +66,12 @@ fn an_index_is_used_for_the_files_that_it_was_kept_for() {
 }
 
 #[test]
-fn what_others_decide_is_not_kept() {
+fn untrusted_indexes_are_not_kept() {
     let place = tempfile::tempdir().expect("a directory");
     let dir = dir(&place);
     let a = id("aaaa");
-    let kept = dir.keep(&index_of(a).with_strangers(true));
-    assert_eq!(cause(kept), Some(IndexCause::OfStrangers));
+    let kept = dir.keep(&index_of(a).with_untrusted(true));
+    assert_eq!(cause(kept), Some(IndexCause::Untrusted));
     let mut nameless = IndexBuilder::default();
     nameless
         .function(from_ref(&(0..1)), FunctionName::plain("f"))

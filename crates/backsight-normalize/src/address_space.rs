@@ -58,6 +58,21 @@ impl AddressSpace {
         self.0.values()
     }
 
+    /// Returns the same mappings, with the indices that modules were moved to.
+    pub(crate) fn with_moved_modules(&self, moved: &[Option<ModuleIdx>]) -> Self {
+        let mappings = self.0.iter().map(|(start, mapped)| {
+            let module = mapped.module;
+            let module = module.and_then(|old| *moved.get(old.as_usize())?);
+            (*start, Mapped { module, ..*mapped })
+        });
+        Self(Arc::new(mappings.collect()))
+    }
+
+    /// A number that those have in common that share their mappings.
+    pub(crate) fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     fn first_in(&self, range: AbsRange) -> Option<AbsAddr> {
         // A range whose end is below its start is empty.
         let end = range.end.max(range.start);

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_between_two_parts_of_a_file_is_its_code_or_nothing() {
+    fn mappings_between_two_segments_are_of_the_file_or_unknown() {
         let before = vma(0x2000, 0x4000, 0x1000);
         let after = vma(0x8000, 0xb000, 0x7000);
         let cases = [
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_understood_in_two_ways_is_nothing() {
+    fn ambiguous_biases_are_unknown() {
         // The file's first page is mapped for two segments, and its last one, too: at both
         // distances from the code, the range is code.
         let segments = |twice| {

@@ -23,17 +23,18 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use backsight_elf::Headers;
-use backsight_files::{ArchiveMember, Error as FilesError, FileError, FilePart, reopen};
+use backsight_files::{
+    ArchiveMember, Error as FilesError, FileError, FilePart, hold_in_root, reopen,
+};
 use backsight_types::{BuildId, Device, Reason};
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
-use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 use vma_query::Vma;
 
 use crate::build_id;
@@ -148,8 +149,8 @@ fn open_proven(
     path: &[u8],
     by_kernel: Option<BuildId>,
 ) -> Result<Proven, Reason> {
-    let directory = process.maps.directory().ok_or(Reason::Unreadable)?;
-    if process.options.map_files {
+    let directory = process.maps.directory();
+    if let Some(directory) = directory.filter(|_| process.options.map_files) {
         let link = format!("map_files/{:x}-{:x}", vma.start, vma.end);
         // FIFOs and tapes cannot be mapped, and the kernel reads build IDs from the page
         // cache, which character devices do not have. So a file with a build ID needs no
@@ -157,7 +158,8 @@ fn open_proven(
         let opened = match by_kernel {
             Some(_) => openat(directory, link.as_str(), OPEN_FILE, Mode::empty())
                 .map_err(io::Error::from)
-                .and_then(|file| Ok((inode_of_regular(&file)?, file.into())))
+                .map(File::from)
+                .and_then(|file| Ok((inode_of_regular(&file)?, file)))
                 .map(|(inode, file)| (file, inode)),
             None => openat(directory, link.as_str(), OPEN_PATH, Mode::empty())
                 .map_err(io::Error::from)
@@ -171,13 +173,8 @@ fn open_proven(
         }
     }
     let root = process.root().ok_or(Reason::Unreadable)?;
-    let how = OpenHow::new()
-        .flags(OPEN_PATH)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    let target = openat2(root, Path::new(OsStr::from_bytes(path)), how);
-    let opened = target
-        .map_err(io::Error::from)
-        .and_then(|place| reopen(place).map_err(|error| error.into_error().into()));
+    let path = Path::new(OsStr::from_bytes(path));
+    let opened = hold_in_root(root, path).and_then(reopen);
     let (file, identity) = opened.map_err(|_| Reason::Unreadable)?;
     let headers = headers_of(&file);
     let evidence = Evidence {
@@ -200,17 +197,19 @@ fn needs_file(options: &Options, by_kernel: Option<BuildId>) -> bool {
         || (options.build_ids == BuildIds::Auto && by_kernel.is_none())
 }
 
-/// Opens a file for reading, without blocking.
+/// Opens a file for reading, without blocking; of any size, also on 32-bit machines.
 const OPEN_FILE: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_LARGEFILE)
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY);
 
-/// Returns the inode of a regular file; fails for anything else.
-fn inode_of_regular(file: &OwnedFd) -> io::Result<u64> {
-    let status = fstat(file)?;
-    match status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() {
-        true => Ok(status.st_ino),
+/// Returns the inode of a regular file; fails for anything else. `fstat` of a 32-bit C library has
+/// no room for large inodes, so it is not used.
+fn inode_of_regular(file: &File) -> io::Result<u64> {
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok(metadata.ino()),
         false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     }
 }
@@ -227,11 +226,13 @@ fn headers_of(file: &File) -> Option<Headers> {
     }
 }
 
+/// The device of a number as `stat` returns it: 12 and 8 bits, and above them the rest of each
+/// (`makedev` of the C libraries, also of Android's).
 fn device_of(number: u64) -> Device {
-    let part = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
+    let part = |low: u64, high: u64| u32::try_from(low | high).unwrap_or(u32::MAX);
     Device {
-        major: part(major(number)),
-        minor: part(minor(number)),
+        major: part((number >> 8) & 0xfff, (number >> 32) & 0xffff_f000),
+        minor: part(number & 0xff, (number >> 12) & 0xffff_ff00),
     }
 }
 
@@ -264,10 +265,23 @@ impl Evidence {
 mod tests {
     use backsight_types::BuildId;
 
-    use super::Evidence;
+    use super::{Evidence, device_of};
 
     #[test]
-    fn what_proves_a_file_is_inode_and_build_id_or_device() {
+    #[cfg(target_os = "linux")]
+    fn a_number_of_a_device_is_split_as_the_c_library_does() {
+        use nix::sys::stat::{major, minor};
+
+        for bit in 0..64 {
+            let number = 1_u64 << bit | 0x0801;
+            let device = device_of(number);
+            let want = (major(number), minor(number));
+            assert_eq!((device.major.into(), device.minor.into()), want, "{bit}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_proven_by_inode_and_build_id_or_device() {
         let id = |byte| BuildId::from_bytes(&[byte; 20]).ok();
         let cases = [
             // same inode, same device, in the file, by the kernel, in memory

@@ -27,7 +27,7 @@ pub enum Trust {
     #[default]
     Recheck,
     /// Nothing is queried twice, until the caller reports a change.
-    UntilTold,
+    UntilInvalidated,
 }
 
 /// How a process is normalized.

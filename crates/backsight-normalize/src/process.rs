@@ -19,22 +19,23 @@ pub(crate) struct OpenProcess<'p> {
     pub(crate) root: &'p Root,
 }
 
-/// The root directory of a process, opened on first use.
+/// The root directory of a process, opened on first use or passed by the caller.
 #[derive(Debug, Default)]
 pub(crate) struct Root(OnceLock<Option<OwnedFd>>);
+
+impl Root {
+    /// Returns a root that is open already.
+    pub(crate) fn of(directory: OwnedFd) -> Self {
+        Self(OnceLock::from(Some(directory)))
+    }
+}
 
 impl OpenProcess<'_> {
     /// Returns the process's root directory, which may differ from that of this process.
     pub(crate) fn root(&self) -> Option<BorrowedFd<'_>> {
-        let directory = self.maps.directory()?;
         let open = || {
-            openat(
-                directory,
-                "root",
-                OPEN_PATH | OFlag::O_DIRECTORY,
-                Mode::empty(),
-            )
-            .ok()
+            let flags = OPEN_PATH | OFlag::O_DIRECTORY;
+            openat(self.maps.directory()?, "root", flags, Mode::empty()).ok()
         };
         self.root.0.get_or_init(open).as_ref().map(AsFd::as_fd)
     }

@@ -13,20 +13,24 @@
 //! records are applied in order of time, and each fork gets a copy of its parent's
 //! mappings. Copies share their mappings until one changes, so this costs little more
 //! than reading the records. After that the processes do not depend on each other, and
-//! are replayed in parallel with the same inner loop as live processes. Kernel addresses
+//! are replayed in parallel (feature `rayon`) with the same inner loop as live processes. Kernel addresses
 //! are resolved last, as they are common to all processes.
 //!
 //! No files are opened: modules have only what the records say.
 
+mod gone;
 mod piece;
 mod process;
+mod retention;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use backsight_types::trace::{CapturedAddrs, KERNEL_PID, Mmap, ProcessChange, ProcessRecord};
 use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
+#[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
+use gone::GoneProcesses;
 use piece::{KernelPiece, PieceResult, ProcessPiece, Step};
 use process::TracedProcess;
 
@@ -63,8 +67,9 @@ pub fn replay(records: &[ProcessRecord], samples: &[CapturedAddrs]) -> Replayed 
 pub struct Replay {
     modules: TraceModules,
     processes: HashMap<u32, TracedProcess>,
-    /// The processes that have ended: an agent sees 100,000 of them, and there is no more to know.
-    gone: HashSet<u32>,
+    gone: GoneProcesses,
+    /// The processes whose caches are kept from the last piece to the next.
+    cached: Vec<u32>,
     /// The number of mappings of all processes, and its limit.
     mappings: usize,
     max_mappings: usize,
@@ -80,6 +85,11 @@ impl Default for Replay {
 /// mappings, so without a limit a few megabytes of records could take any amount of
 /// memory.
 const MAX_MAPPINGS: usize = 1 << 21;
+
+/// A process with fewer samples in a piece starts the next one with an empty cache: that is filled
+/// again as fast as it is read from memory, and takes up to a megabyte. Of a machine, hundreds of
+/// processes have few samples, and a thousand have ended and may be sampled once more.
+const CACHED_MIN_SAMPLES: usize = 512;
 
 /// With fewer samples, one thread is done before another is awake, and an embedder's process gets
 /// no thread pool for them.
@@ -108,7 +118,8 @@ impl Replay {
         Self {
             modules: TraceModules::default(),
             processes: HashMap::new(),
-            gone: HashSet::new(),
+            gone: GoneProcesses::default(),
+            cached: Vec::new(),
             mappings: 0,
             max_mappings,
         }
@@ -154,8 +165,8 @@ impl Replay {
     /// are equal, records come before samples, and records keep their order. Each piece
     /// counts as later than the one before, whatever its times are.
     ///
-    /// An address of a process that has exited is [`Reason::ProcessGone`]; one of a
-    /// process without records is [`Reason::Unmapped`]. An address in the kernel half is
+    /// An address of a process that has exited is [`Reason::ProcessGone`], as long as it is among
+    /// the last 8,192 that have; one of a process without records is [`Reason::Unmapped`]. An address in the kernel half is
     /// looked up in the mappings of [`KERNEL_PID`], whose offsets count from the start of
     /// each mapping; if there is none, it is [`Reason::Kernel`]. If a record would exceed
     /// 2^21 mappings in total, the mappings of its process are dropped until it calls
@@ -172,7 +183,7 @@ impl Replay {
             let mut step = self.step_of(record);
             let gone = &mut self.gone;
             let begin = || TracedProcess {
-                lost: gone.remove(&record.pid).then_some(Reason::ProcessGone),
+                lost: gone.remove(record.pid).then_some(Reason::ProcessGone),
                 ..TracedProcess::default()
             };
             let process = self.processes.entry(record.pid).or_insert_with(begin);
@@ -189,7 +200,7 @@ impl Replay {
         for (place, sample) in samples.iter().enumerate() {
             let piece = pieces.entry(sample.pid).or_insert_with(|| {
                 let process = self.processes.get_mut(&sample.pid);
-                let is_gone = self.gone.contains(&sample.pid);
+                let is_gone = self.gone.contains(sample.pid);
                 process.map_or_else(
                     || ProcessPiece {
                         lost: is_gone.then_some(Reason::ProcessGone),
@@ -208,16 +219,25 @@ impl Replay {
         let replay = |(pid, piece): (u32, ProcessPiece)| (pid, piece.replay(samples));
         let is_small = pieces.len() < 2 || samples.len() < PARALLEL_MIN_SAMPLES;
         let done: Vec<(u32, PieceResult)> = match is_small {
-            true => pieces.into_iter().map(replay).collect(),
+            #[cfg(feature = "rayon")]
             false => pieces.into_par_iter().map(replay).collect(),
+            _ => pieces.into_iter().map(replay).collect(),
         };
         let mut outcomes = Vec::new();
         outcomes.resize_with(samples.len(), Vec::new);
+        for pid in std::mem::take(&mut self.cached) {
+            if let Some(process) = self.processes.get_mut(&pid) {
+                process.cache = VmaCache::new(Trust::UntilInvalidated);
+            }
+        }
         let mut in_kernel = Vec::new();
         for (pid, result) in done {
             // A process without records has no state to keep.
             if let Some(process) = self.processes.get_mut(&pid) {
-                process.cache = result.cache;
+                if result.outcomes.len() >= CACHED_MIN_SAMPLES {
+                    process.cache = result.cache;
+                    self.cached.push(pid);
+                }
                 process.lost = result.lost;
                 if process.lost == Some(Reason::ProcessGone) {
                     self.processes.remove(&pid);
@@ -272,7 +292,7 @@ impl TracedProcess {
     fn begin(&mut self) -> ProcessPiece {
         ProcessPiece {
             space: self.space.clone(),
-            cache: std::mem::replace(&mut self.cache, VmaCache::new(Trust::UntilTold)),
+            cache: std::mem::replace(&mut self.cache, VmaCache::new(Trust::UntilInvalidated)),
             lost: self.lost,
             ..ProcessPiece::default()
         }
@@ -311,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_ended_process_had_is_forgotten_but_not_that_it_ended() {
+    fn an_ended_process_is_forgotten_but_its_end_is_known() {
         let sample = |time_ns, pid| CapturedAddrs {
             time_ns,
             pid,

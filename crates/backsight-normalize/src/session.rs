@@ -1,5 +1,7 @@
 //! A session: many calls for one process, with a cache.
 
+use std::os::fd::OwnedFd;
+
 use backsight_types::trace::Mmap;
 use backsight_types::{AbsAddr, AbsRange, Outcome, Reason};
 use vma_query::{Backend, Error, FileError, NameBuf, ProcMaps};
@@ -28,7 +30,7 @@ use crate::vma_cache::VmaCache;
 ///   first call. It saves opening the process, and reading names, build IDs and files
 ///   again. A VMA with the same range, file offset, permissions, device and inode as
 ///   before counts as the same mapping.
-/// - [`Trust::UntilTold`](crate::Trust::UntilTold) queries nothing twice. A caller that
+/// - [`Trust::UntilInvalidated`](crate::Trust::UntilInvalidated) queries nothing twice. A caller that
 ///   observes changes of the mappings, such as a profiler that receives mmap events,
 ///   reports them with [`on_mmap`](Self::on_mmap) and the similar methods. Until then,
 ///   the answers are those of the time when each range was first queried.
@@ -113,10 +115,9 @@ impl Session {
         Ok(Self::new(options.open().open_self()?, options))
     }
 
-    /// Uses a process that is already open, with the backend it was opened with. Without
-    /// its [directory](vma_query::OpenOptions::directory), for example if the maps file
-    /// was received over a socket, modules have the kernel's build IDs, but no segments
-    /// and images.
+    /// Uses a process that is already open, with the backend it was opened with. Without its
+    /// [directory](vma_query::OpenOptions::directory), as when its maps file was received, modules
+    /// have the kernel's build IDs, and segments and images only by the [root](Self::with_root).
     #[must_use]
     pub fn new(maps: ProcMaps, options: Options) -> Self {
         Self {
@@ -127,13 +128,22 @@ impl Session {
         }
     }
 
+    /// Finds the files of the process in its root directory, which was received with its maps
+    /// file ([`vma_query::OpenOptions::receive_with_root`]). As always, a file must be proven
+    /// to be the mapped one: by inode and build ID or, by text, by inode and device.
+    #[must_use]
+    pub fn with_root(mut self, root: OwnedFd) -> Self {
+        self.root = Root::of(root);
+        self
+    }
+
     /// Starts a session of a process that cannot be opened any more, or not by this user. What
     /// the caller reports is all that is known of it.
     #[must_use]
     pub fn of_records(options: Options) -> Self {
         Self {
             // There is nobody to ask again.
-            cache: VmaCache::new(Trust::UntilTold),
+            cache: VmaCache::new(Trust::UntilInvalidated),
             maps: None,
             options,
             root: Root::default(),

@@ -1,6 +1,6 @@
 //! The modules of a trace, from its records, each file once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use backsight_types::trace::{KERNEL_PID, Mmap};
 use backsight_types::{BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind};
@@ -60,6 +60,25 @@ impl TraceModules {
     /// Returns the module of a mapping that was added before.
     pub(crate) fn find(&self, mapping: &Mmap) -> Option<ModuleIdx> {
         self.by_identity.get(&identity(mapping)).copied()
+    }
+
+    /// Forgets all modules but these. Returns the new index of each; `None` if it was forgotten.
+    pub(crate) fn retain(&mut self, kept: &HashSet<ModuleIdx>) -> Vec<Option<ModuleIdx>> {
+        let mut next = (0..).map(ModuleIdx);
+        let old = (0..).map(ModuleIdx).take(self.modules.len());
+        let moved = old.map(|index| kept.contains(&index).then(|| next.next()).flatten());
+        let moved: Vec<Option<ModuleIdx>> = moved.collect();
+        let mut news = moved.iter();
+        self.modules
+            .retain(|_| news.next().is_some_and(Option::is_some));
+        self.by_identity.retain(|_, index| {
+            let new = moved.get(index.as_usize()).copied().flatten();
+            *index = new.unwrap_or(*index);
+            new.is_some()
+        });
+        self.modules.shrink_to_fit();
+        self.by_identity.shrink_to_fit();
+        moved
     }
 
     fn module_of(&mut self, is_kernel: bool, mapping: &Mmap) -> Option<ModuleIdx> {

@@ -94,7 +94,7 @@ impl VmaCache {
     /// Starts a call: marks the spans stale that the last call confirmed.
     pub(crate) fn begin(&mut self) {
         self.merge_many();
-        if self.trust == Trust::UntilTold {
+        if self.trust == Trust::UntilInvalidated {
             return;
         }
         let Self {
@@ -128,7 +128,7 @@ impl VmaCache {
 
     /// Takes what is known as final: the process has ended.
     pub(crate) fn freeze(&mut self) {
-        self.trust = Trust::UntilTold;
+        self.trust = Trust::UntilInvalidated;
         let all = self.spans.iter_mut().chain(&mut self.fresh);
         all.for_each(|span| *span = span.revalidated());
         clear(&mut self.index);

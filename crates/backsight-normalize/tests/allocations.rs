@@ -112,7 +112,7 @@ fn holds(trust: Trust, vmas: u64) {
 #[test]
 fn a_session_that_trusts_allocates_nothing() {
     for vmas in [10, 200] {
-        holds(Trust::UntilTold, vmas);
+        holds(Trust::UntilInvalidated, vmas);
     }
 }
 

@@ -74,7 +74,7 @@ fn open_files(begin: &str) -> usize {
 #[test]
 fn a_process_that_has_ended_is_answered_by_its_records() {
     for by_build_id in [false, true] {
-        for trust in [Trust::Recheck, Trust::UntilTold] {
+        for trust in [Trust::Recheck, Trust::UntilInvalidated] {
             let mut child = Child::spawn();
             let (seen, unseen) = (child.map("/bin/cat", "r-xp"), child.map("/bin/ls", "r-xp"));
             let anon = child.anon("rwxp", 0x1000);
@@ -173,7 +173,7 @@ fn a_forked_process_has_what_its_parent_had() {
         let mut parent = Child::spawn();
         let code = parent.map("/bin/cat", "r-xp");
         let told = parent.map("/bin/ls", "r-xp");
-        let options = Options::default().with_trust(Trust::UntilTold);
+        let options = Options::default().with_trust(Trust::UntilInvalidated);
         let mut session = Session::open(parent.pid(), options).unwrap();
         session.on_mmap(&record(parent.pid(), told.start, true));
         assert_eq!(ask(&mut session, code.start), located(0, 0));

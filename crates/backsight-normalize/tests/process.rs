@@ -112,7 +112,7 @@ fn the_ends_of_the_address_space_have_their_reasons() {
 }
 
 #[test]
-fn what_a_session_learnt_stays_and_what_is_unmapped_goes() {
+fn known_vmas_stay_until_they_are_unmapped() {
     for backend in backends() {
         let mut child = Child::spawn();
         let cat = child.map("/bin/cat", "r-xp");

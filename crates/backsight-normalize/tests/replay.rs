@@ -97,7 +97,7 @@ fn a_fork_has_what_its_parent_had_then() {
 }
 
 #[test]
-fn what_lies_at_an_address_has_its_true_reason() {
+fn addresses_without_file_have_their_true_reason() {
     let anon = Mmap {
         inode: 0,
         name: b"//anon".to_vec(),

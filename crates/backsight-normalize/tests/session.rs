@@ -57,7 +57,7 @@ fn a_trusting_session_believes_until_it_is_told() {
                 end: AbsAddr(code.end),
             },
         );
-        let mut trusting = session(&child, backend, Trust::UntilTold);
+        let mut trusting = session(&child, backend, Trust::UntilInvalidated);
         let mut checking = session(&child, backend, Trust::Recheck);
         let see = |session: &mut Session| {
             let outcome = ask(session, start);
@@ -102,7 +102,7 @@ fn after_exec_a_session_goes_on_with_the_new_program() {
     for backend in backends() {
         let mut child = Child::spawn();
         let code = child.map("/bin/cat", "r-xp");
-        let mut told = session(&child, backend, Trust::UntilTold);
+        let mut told = session(&child, backend, Trust::UntilInvalidated);
         assert!(matches!(
             ask(&mut told, code.start),
             Outcome::Located { .. }
@@ -181,7 +181,7 @@ fn sessions_that_share_modules_number_them_alike() {
         let mut found = Vec::new();
         for child in &mut children {
             let code = child.map("/bin/cat", "r-xp");
-            let mut session = session(child, backend, Trust::UntilTold).sharing(&shared);
+            let mut session = session(child, backend, Trust::UntilInvalidated).sharing(&shared);
             for _ in 0..2 {
                 found.push(ask(&mut session, code.start));
             }
@@ -216,7 +216,7 @@ fn many_spans_in_any_order_are_found_again() {
     };
     let want: Vec<bool> = addrs.iter().map(mapped).collect();
     for backend in backends() {
-        for trust in [Trust::Recheck, Trust::UntilTold] {
+        for trust in [Trust::Recheck, Trust::UntilInvalidated] {
             let mut session = session(&child, backend, trust);
             let mut outcomes = Vec::new();
             for round in 0..4 {

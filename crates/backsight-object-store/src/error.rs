@@ -12,7 +12,24 @@ pub enum BucketError {
     /// The service has no setting of this name.
     #[error("{0:?} is no setting of this service")]
     UnknownSetting(String),
-    /// The service cannot be reached, refuses the request, or a setting is missing or wrong.
+    /// There is no bucket of this name.
+    #[error("there is no such bucket")]
+    NoBucket,
+    /// The service refuses the request, with its own word for why, as `AccessDenied`. It does
+    /// so, too, for an object that does not exist, to those who may not list the bucket.
+    #[error(
+        "denied{}: the credentials may not read it, or may not list the bucket, which then does \
+         not tell what it lacks", .0.as_ref().map(|code| format!(" ({code})")).unwrap_or_default()
+    )]
+    Denied(Option<String>),
+    /// No credentials were given, and none can be had from this host's provider, as on a virtual
+    /// machine of the service.
+    #[error("no credentials: none were given, and this host's provider has none: {0}")]
+    NoCredentials(String),
+    /// The service failed so often in a row that it is no longer asked.
+    #[error("not asked any more after {0} failures in a row")]
+    GivenUp(u32),
+    /// The service cannot be reached, or fails, or a setting is missing or wrong.
     #[error("{0}")]
     Service(String),
     /// The file is larger than [`BucketOptions::file_bytes`](crate::BucketOptions::file_bytes).
@@ -38,4 +55,19 @@ pub enum BucketError {
     /// A failed operation on a file of this host.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl BucketError {
+    /// Whether the service failed, and may do so again with the next file.
+    pub(crate) fn is_of_service(&self) -> bool {
+        matches!(
+            self,
+            Self::Service(_) | Self::TooSlow(_) | Self::NoBucket | Self::NoCredentials(_)
+        )
+    }
+
+    /// Whether it fails for every other file, too.
+    pub(crate) fn is_for_all(&self) -> bool {
+        matches!(self, Self::NoBucket | Self::NoCredentials(_))
+    }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, ErrorKind, Read};
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ const PART_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct UreqConnector {
     agent: Agent,
+    requests: Arc<AtomicU64>,
 }
 
 impl UreqConnector {
@@ -44,10 +46,17 @@ impl UreqConnector {
             .build();
         Self {
             agent: config.into(),
+            requests: Arc::default(),
         }
     }
 
+    /// Returns the count of requests.
+    pub(crate) fn requests(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.requests)
+    }
+
     fn ask(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let (head, body) = request.into_parts();
         // Requests for credentials have a body; it is in one piece.
         let body = body

@@ -16,7 +16,9 @@
 //! Addresses and signatures of requests are those of the crate `object_store`; the requests are
 //! made by `ureq`, which `backsight-debuginfod` uses, too, instead of a second HTTP client.
 //!
-//! Nothing is read from the environment: credentials are [`BucketOptions::settings`].
+//! Settings and credentials are [`BucketOptions::settings`]. Of the environment this crate reads
+//! nothing; `object_store` looks where the host's provider of credentials is (`GCE_METADATA_HOST`),
+//! and for the credentials that `gcloud` keeps in the home directory.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -36,12 +38,17 @@ mod bucket_url;
 mod error;
 mod http;
 mod options;
+mod progress;
 mod remote;
+mod transfer;
 
 pub use bucket::BucketFetcher;
 pub use bucket_url::{BucketKind, BucketUrl, NotABucket};
 pub use error::BucketError;
 pub use options::BucketOptions;
+pub use progress::{BucketOngoing, BucketProgress};
+pub use remote::has_setting;
+pub use transfer::{BucketOutcome, BucketTransfer};
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -1,10 +1,12 @@
 //! Which bucket is asked, and the limits on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backsight_store::Store;
 
 use crate::bucket_url::BucketUrl;
+use crate::progress::BucketProgress;
 
 /// Which bucket is asked, and the limits on it.
 #[derive(Clone, Debug)]
@@ -31,6 +33,13 @@ pub struct BucketOptions {
     pub file_bytes: u64,
     /// How often a request is repeated after a failure of the server. Default: 2.
     pub retries: usize,
+    /// After this many failures of the server in a row, it is no longer asked. Default: 3.
+    pub failures: u32,
+    /// Whether only the store is used, without requests. A directory is used as always.
+    /// Default: false.
+    pub offline: bool,
+    /// Is told how far each file is. Default: none.
+    pub progress: Option<Arc<dyn BucketProgress>>,
 }
 
 impl BucketOptions {
@@ -47,6 +56,9 @@ impl BucketOptions {
             file_time: Duration::from_secs(15 * 60),
             file_bytes: 4 << 30,
             retries: 2,
+            failures: 3,
+            offline: false,
+            progress: None,
         }
     }
 }

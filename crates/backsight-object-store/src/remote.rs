@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use backsight_files::Whole;
-use object_store::aws::AmazonS3Builder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use backsight_files::{FileError, Whole};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::runtime::Builder;
@@ -20,10 +21,30 @@ use crate::options::BucketOptions;
 /// Requests that failed are repeated for as long.
 const RETRY_TIME: Duration = Duration::from_secs(60);
 
+/// What `object_store` asks a host's provider for when no credentials are given.
+const PROVIDERS: [&str; 3] = [
+    "/latest/api/token",
+    "/latest/meta-data/",
+    "/computeMetadata/",
+];
+
+/// Returns whether buckets of this kind have a setting of this name
+/// ([`BucketOptions::settings`]), in capitals or not.
+#[must_use]
+pub fn has_setting(kind: BucketKind, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    match kind {
+        BucketKind::S3 => name.parse::<AmazonS3ConfigKey>().is_ok(),
+        BucketKind::Gcs => name.parse::<GoogleConfigKey>().is_ok(),
+        BucketKind::Directory => false,
+    }
+}
+
 /// A bucket of a service.
 #[derive(Debug)]
 pub(crate) struct Remote {
     service: Arc<dyn ObjectStore>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Remote {
@@ -35,6 +56,7 @@ impl Remote {
             retry_timeout: RETRY_TIME.min(options.file_time),
         };
         let connector = UreqConnector::new(options);
+        let requests = connector.requests();
         let name = options.url.name();
         let service: Arc<dyn ObjectStore> = match options.url.kind() {
             BucketKind::S3 => {
@@ -55,20 +77,27 @@ impl Remote {
             }
             BucketKind::Directory => return Ok(None),
         };
-        Ok(Some(Self { service }))
+        Ok(Some(Self { service, requests }))
     }
 
-    /// Writes an object into a file; false when there is none.
+    /// Returns the number of requests so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Writes an object into a file, and calls `advanced` with the bytes so far and all of them;
+    /// false when there is none.
     pub(crate) fn receive(
         &self,
         path: &str,
         file: &mut Whole,
         options: &BucketOptions,
+        advanced: &mut dyn FnMut(u64, u64),
     ) -> Result<bool, BucketError> {
         let path = Path::parse(path).map_err(|error| BucketError::Service(error.to_string()))?;
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| BucketError::Service(error.to_string()))?;
-        runtime.block_on(self.receive_all(&path, file, options))
+        runtime.block_on(self.receive_all(&path, file, options, advanced))
     }
 
     async fn receive_all(
@@ -76,14 +105,21 @@ impl Remote {
         path: &Path,
         file: &mut Whole,
         options: &BucketOptions,
+        advanced: &mut dyn FnMut(u64, u64),
     ) -> Result<bool, BucketError> {
         let begun = Instant::now();
         let object = match self.service.get(path).await {
             Ok(object) => object,
-            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(object_store::Error::NotFound { source, .. }) => {
+                return match code(&source.to_string()) {
+                    Some("NoSuchBucket") => Err(BucketError::NoBucket),
+                    _ => Ok(false),
+                };
+            }
             Err(error) => return Err(of(error)),
         };
         let limit = options.file_bytes;
+        let bytes = object.meta.size;
         if object.meta.size > limit {
             return Err(BucketError::TooLarge { limit });
         }
@@ -99,7 +135,8 @@ impl Remote {
                 return Err(BucketError::TooSlow(options.file_time));
             }
             file.write_all(&part)
-                .map_err(|error| BucketError::Service(error.to_string()))?;
+                .map_err(|error| FileError::new("write", None, error))?;
+            advanced(limit.saturating_sub(left), bytes);
         }
         Ok(true)
     }
@@ -111,5 +148,23 @@ fn setting<K: std::str::FromStr>(name: &str) -> Result<K, BucketError> {
 }
 
 fn of(error: object_store::Error) -> BucketError {
-    BucketError::Service(error.to_string())
+    let text = error.to_string();
+    if PROVIDERS.iter().any(|provider| text.contains(provider)) {
+        return BucketError::NoCredentials(text);
+    }
+    match error {
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => {
+            BucketError::Denied(code(&text).map(str::to_owned))
+        }
+        _ => BucketError::Service(text),
+    }
+}
+
+/// Returns the service's own word for an error, from the XML of its answer.
+fn code(answer: &str) -> Option<&str> {
+    let (_, rest) = answer.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let is_word = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word.then_some(code)
 }

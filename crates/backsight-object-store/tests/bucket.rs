@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::time::Duration;
 
-use backsight_object_store::{BucketError, BucketFetcher, BucketOptions};
+use backsight_object_store::{BucketError, BucketFetcher, BucketOptions, BucketOutcome};
 use backsight_store::{Store, StoredKind};
 use backsight_types::BuildId;
 use tempfile::TempDir;
@@ -127,7 +127,7 @@ fn the_store_stays_within_its_bytes() {
 }
 
 #[test]
-fn what_a_bad_server_sends_is_not_kept() {
+fn wrong_answers_of_a_server_are_not_kept() {
     type Case = (
         &'static str,
         fn(&Request) -> Reply,
@@ -161,7 +161,26 @@ fn what_a_bad_server_sends_is_not_kept() {
             |_| Reply::CutOff(elf(&ID, true), 1000),
             is_service,
         ),
-        ("refused", |_| Reply::Status(403), is_service),
+        (
+            "refused",
+            |_| Reply::Status(403),
+            |error| *error == BucketError::Denied(None),
+        ),
+        (
+            "refused with a word",
+            |_| Reply::Refusal(401, "<Code>ExpiredToken</Code>".to_owned()),
+            |error| *error == BucketError::Denied(Some("ExpiredToken".to_owned())),
+        ),
+        (
+            "refused with more than a word",
+            |_| Reply::Refusal(403, "<Code>\x1b[31m</Code>".to_owned()),
+            |error| *error == BucketError::Denied(None),
+        ),
+        (
+            "no bucket",
+            |_| Reply::Refusal(404, "<Error><Code>NoSuchBucket</Code></Error>".to_owned()),
+            |error| *error == BucketError::NoBucket,
+        ),
         ("failed", |_| Reply::Status(500), is_service),
         (
             "elsewhere",
@@ -207,6 +226,63 @@ fn a_server_that_fails_is_asked_again() {
     let bucket = BucketFetcher::new(options).unwrap();
     assert!(get(&bucket, StoredKind::DebugFile).is_some());
     assert_eq!(stub.requests().len(), 2);
+}
+
+#[test]
+fn a_bucket_that_goes_on_failing_is_left() {
+    // The status, and how many files are asked for until nobody is asked any more.
+    for (reply, most) in [
+        (Reply::Status(500), 3),
+        (
+            Reply::Refusal(404, "<Code>NoSuchBucket</Code>".to_owned()),
+            1,
+        ),
+        // One file may be denied, and the next one may not.
+        (Reply::Status(403), 8),
+        (Reply::Status(404), 8),
+        (Reply::Content(elf(&[9, 9, 9], true)), 8),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let said = reply.clone();
+        let stub = Stub::new(move |_| said.clone());
+        let bucket = BucketFetcher::new(options(&dir, &stub)).unwrap();
+        for number in 0..8 {
+            let id = BuildId::from_bytes(&[number, 1, 2]).unwrap();
+            let got = bucket.get(&id, StoredKind::DebugFile);
+            let is_given_up = matches!(got, Err(BucketError::GivenUp(_)));
+            assert_eq!(
+                is_given_up,
+                usize::from(number) >= most,
+                "{reply:?} {number}"
+            );
+        }
+        assert_eq!(
+            (stub.requests().len(), bucket.requests()),
+            (most, most as u64)
+        );
+        assert_eq!(bucket.transfers().len(), 8);
+    }
+}
+
+#[test]
+fn offline_nobody_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let stub = Stub::new(sound);
+    let mut options = options(&dir, &stub);
+    let outcome = |bucket: &BucketFetcher| {
+        let found = get(bucket, StoredKind::DebugFile).is_some();
+        (found, bucket.transfers().last().unwrap().outcome.clone())
+    };
+    let bucket = BucketFetcher::new(options.clone()).unwrap();
+    assert_eq!(outcome(&bucket), (true, BucketOutcome::Fetched));
+    assert_eq!(outcome(&bucket), (true, BucketOutcome::Stored));
+    options.offline = true;
+    let bucket = BucketFetcher::new(options.clone()).unwrap();
+    assert_eq!(outcome(&bucket), (true, BucketOutcome::Stored));
+    options.store = Store::at(dir.path().join("other"));
+    let bucket = BucketFetcher::new(options).unwrap();
+    assert_eq!(outcome(&bucket), (false, BucketOutcome::Offline));
+    assert_eq!(stub.requests().len(), 1);
 }
 
 #[test]

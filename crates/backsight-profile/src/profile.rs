@@ -5,7 +5,7 @@ use backsight_types::{
 };
 
 use crate::index::{LocationIdx, ProcessIdx, ThreadIdx};
-use crate::samples::{Label, Samples};
+use crate::samples::{Label, Sample, Samples};
 use crate::stacks::Stacks;
 use crate::strings::{StrIdx, Strings};
 
@@ -189,6 +189,21 @@ impl Profile {
         self.threads.get(index.as_usize())
     }
 
+    /// Returns how many samples of the input a row of samples stands for. Equal samples may have
+    /// been summed to one row; if the first value is a count of samples, it is that number,
+    /// otherwise 1.
+    #[must_use]
+    pub fn sample_count(&self, sample: &Sample, values: &[i64]) -> u64 {
+        let kind = usize::try_from(sample.first_type).ok();
+        let kind = kind.and_then(|at| self.sample_types.get(at));
+        let is_count = kind.is_some_and(|kind| {
+            let text = |index| self.strings.get(index).unwrap_or_default();
+            text(kind.unit) == "count" && text(kind.kind).ends_with("samples")
+        });
+        let first = values.first().copied().filter(|_| is_count);
+        first.map_or(1, |count| u64::try_from(count).unwrap_or_default())
+    }
+
     /// Returns a location.
     #[must_use]
     pub fn location(&self, index: LocationIdx) -> Option<&Location> {
@@ -219,13 +234,32 @@ impl Profile {
     }
 
     /// Adds the frames of one location, innermost first; returns `None` if there are
-    /// 2^32.
+    /// 2^32. A function name that is empty or blank is no name: the linkage name takes its place.
     pub fn add_frames(
         &mut self,
         frames: impl IntoIterator<Item = ProfileFrame>,
     ) -> Option<FrameRange> {
         let start = u32::try_from(self.frames.len()).ok()?;
-        self.frames.extend(frames);
+        let strings = &self.strings;
+        let named = |name: &StrIdx| {
+            let text = strings.get(*name);
+            text.is_none_or(|text| !text.trim().is_empty())
+        };
+        self.frames.extend(frames.into_iter().map(|frame| {
+            let linkage_name = frame.linkage_name.filter(named);
+            match frame.function {
+                Some(blank) if !named(&blank) => ProfileFrame {
+                    function: linkage_name,
+                    linkage_name: None,
+                    ..frame
+                },
+                function => ProfileFrame {
+                    function,
+                    linkage_name,
+                    ..frame
+                },
+            }
+        }));
         let end = u32::try_from(self.frames.len()).ok()?;
         let len = end.checked_sub(start)?;
         Some(FrameRange { start, len })

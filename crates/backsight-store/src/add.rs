@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use backsight_files::{By, Whole, only_we_can_change};
+use backsight_files::{By, Whole, only_root_or_user_can_write};
 use backsight_types::BuildId;
 
 use crate::directory::{RecordedState, StoreDir, StoreLock, stored};
@@ -190,7 +190,7 @@ impl Adding<'_> {
         let target = self.dir.path_of(&place.path);
         let name = name_of(source);
         let lock = self.lock(place)?;
-        if self.options.link && only_we_can_change(&metadata) {
+        if self.options.link && only_root_or_user_can_write(&metadata) {
             let record = self.record(place, &metadata, name.clone());
             let before = self.dir.recorded(place)?;
             self.dir.write_record(place, &record)?;

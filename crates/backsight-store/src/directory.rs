@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use backsight_files::{By, FileError, Whole, only_we_can_change};
+use backsight_files::{By, FileError, Whole, only_root_or_user_can_write};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -279,7 +279,7 @@ fn is_ours(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
         let error = io::Error::from(ErrorKind::NotADirectory);
         return Err(StoreError::of_file("open", path, error));
     }
-    match only_we_can_change(metadata) {
+    match only_root_or_user_can_write(metadata) {
         true => Ok(()),
         false => Err(StoreError::NotOurs(path.to_owned())),
     }

@@ -98,7 +98,7 @@ mod tests {
     use super::Record;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn writing_then_reading_is_the_identity() {
         for (has_debug_link, module, name) in [
             (false, None, &b"a"[..]),
             (true, None, b"two\nlines \xff"),

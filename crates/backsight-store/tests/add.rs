@@ -99,7 +99,7 @@ fn an_executable_with_dwarf_is_its_own_debug_file() {
 }
 
 #[test]
-fn what_cannot_be_added_says_why() {
+fn refused_files_have_a_cause() {
     let stage = Stage::new();
     let mut cut = elf(1, Kind::Whole);
     cut.truncate(70);

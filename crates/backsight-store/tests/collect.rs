@@ -43,7 +43,7 @@ fn the_least_recently_used_is_removed_first() {
 }
 
 #[test]
-fn what_others_put_there_stays() {
+fn foreign_files_stay() {
     let stage = Stage::new();
     for id in 1..=3 {
         stage.add_one(&stage.write(&format!("f{id}"), &elf(id, Kind::Stripped)));

@@ -12,9 +12,11 @@ use crate::answers::{Answer, Answers};
 use crate::distinct_estimate::DistinctEstimate;
 use crate::groups::{ADDRESSES_PER_TASK, groups, look_up};
 use crate::module::SymbolModule;
+use crate::module_list::ModuleList;
+use crate::module_numbers::ModuleNumbers;
 use crate::options::Options;
 use crate::options::Tier;
-use crate::request::Request;
+use crate::request::{ModuleId, Request};
 
 /// Lookups that are interleaved: enough that their cache misses overlap, few enough that
 /// what they read stays in the L1 cache.
@@ -33,114 +35,157 @@ pub(crate) enum NamePolicy {
     Owned,
 }
 
+/// The modules of a batch, in the order in which it first names them.
+#[derive(Debug)]
+pub(crate) struct BatchModules {
+    numbers: ModuleNumbers,
+    ids: Vec<ModuleId>,
+    modules: Vec<Arc<SymbolModule>>,
+    /// For how many addresses each is asked.
+    counts: Vec<usize>,
+}
+
 /// How each module of a batch is looked up.
-pub(crate) struct BatchPlan<'m> {
-    modules: &'m [Arc<SymbolModule>],
-    /// For each module the number of its index among those of the answers, or
+#[derive(Debug)]
+pub(crate) struct BatchPlan {
+    batch: BatchModules,
+    /// For each module of the batch the number of its index among those of the answers, or
     /// [`NONE`] when it is looked up unit by unit.
     numbers: Vec<u32>,
     /// Whether any module of the batch is.
     pub(crate) walks_units: bool,
-    /// Whether any module of the batch was not indexed before, and so had files or
-    /// tables read.
-    pub(crate) reads: bool,
+    /// The modules of which it is time to count what they keep: they were not indexed before,
+    /// or were used often since.
+    pub(crate) to_count: Vec<ModuleId>,
     /// The modules of which an index was built, or read.
-    pub(crate) newly_indexed: Vec<usize>,
+    pub(crate) newly_indexed: Vec<ModuleId>,
     /// What indexing the largest of them may have taken for a while.
     pub(crate) indexing_bytes: u64,
 }
 
-impl<'m> BatchPlan<'m> {
+impl BatchModules {
+    /// Finds the modules of a batch.
+    pub(crate) fn new(all: &ModuleList, requests: &[Request]) -> Self {
+        let mut batch = Self {
+            numbers: ModuleNumbers::new(all.slots(), requests.len()),
+            ids: Vec::new(),
+            modules: Vec::new(),
+            counts: Vec::new(),
+        };
+        for request in requests {
+            let number = batch.numbers.get(request.module);
+            let known = usize::try_from(number).ok();
+            if let Some(count) = known.and_then(|at| batch.counts.get_mut(at)) {
+                *count = count.saturating_add(1);
+            } else if let Some(module) = all.get(request.module) {
+                let number = u32::try_from(batch.ids.len()).unwrap_or(NONE);
+                batch.numbers.set(request.module, number);
+                batch.ids.push(request.module);
+                batch.modules.push(Arc::clone(module));
+                batch.counts.push(1);
+            }
+        }
+        batch
+    }
+
+    /// Returns the place of a request's module, unless it was removed.
+    #[inline]
+    fn place(&self, module: ModuleId) -> Option<usize> {
+        let at = usize::try_from(self.numbers.get(module)).ok()?;
+        (self.ids.get(at) == Some(&module)).then_some(at)
+    }
+
+    /// Whether all modules are indexed: then no file is read.
+    pub(crate) fn are_indexed(&self) -> bool {
+        let indexed = |module: &Arc<SymbolModule>| module.indexed().is_some();
+        self.modules.iter().all(indexed)
+    }
+
+    /// Counts the different addresses of each module that has no index, where requests were
+    /// counted: only they cost something.
+    fn count_distinct(&mut self, requests: &[Request]) {
+        let each = self.modules.iter().zip(&self.counts);
+        let counted = each.map(|(module, count)| {
+            let many = *count > ADDRESSES_PER_TASK && module.indexed().is_none();
+            many.then(|| DistinctEstimate::of(*count))
+        });
+        let mut estimates: Vec<Option<DistinctEstimate>> = counted.collect();
+        if estimates.iter().all(Option::is_none) {
+            return;
+        }
+        for request in requests {
+            let place = self.place(request.module);
+            if let Some(Some(distinct)) = place.and_then(|at| estimates.get_mut(at)) {
+                distinct.insert(request);
+            }
+        }
+        for (count, distinct) in self.counts.iter_mut().zip(&estimates) {
+            *count = distinct.as_ref().map_or(*count, DistinctEstimate::count);
+        }
+    }
+}
+
+impl BatchPlan {
     /// Opens the modules of the batch, side by side, and indexes those of which
     /// enough was asked.
     pub(crate) fn new(
-        modules: &'m [Arc<SymbolModule>],
+        mut modules: BatchModules,
         requests: &[Request],
         batch: u64,
         options: &Options,
         answers: &mut Answers,
     ) -> Self {
-        let mut numbers = vec![NONE; modules.len()];
-        // The modules of the batch in the order in which they come, and how many
-        // addresses each is asked for; until they are open, `numbers` are places in here.
-        let mut wanted: Vec<(usize, usize)> = Vec::new();
-        for request in requests {
-            let Some(number) = numbers.get_mut(request.module.0) else {
-                continue;
-            };
-            let place = usize::try_from(*number).ok();
-            match place.and_then(|at| wanted.get_mut(at)) {
-                Some((_, count)) => *count = count.saturating_add(1),
-                None => {
-                    *number = u32::try_from(wanted.len()).unwrap_or(NONE);
-                    wanted.push((request.module.0, 1));
-                }
-            }
-        }
-        let is_indexed = |at: usize| {
-            modules
-                .get(at)
-                .is_some_and(|module| module.indexed().is_some())
-        };
-        let unindexed: Vec<usize> = wanted
-            .iter()
-            .map(|(at, _)| *at)
-            .filter(|at| !is_indexed(*at))
-            .collect();
         if options.tier == Tier::Auto {
-            count_distinct(&mut wanted, &numbers, requests, is_indexed);
+            modules.count_distinct(requests);
         }
-        let indexed = |(at, count): &(usize, usize)| {
-            let module = modules.get(*at)?;
-            module.note_use(batch);
-            // What fails here is answered per address.
-            module.load().ok()?;
-            // Each place is then asked of several, one of which may be an index.
-            if module.has_sources() {
-                return None;
+        let are_indexed = modules.are_indexed();
+        let BatchModules {
+            ids,
+            modules: all,
+            counts,
+            ..
+        } = &modules;
+        let plan = |(module, count): (&Arc<SymbolModule>, &usize)| {
+            let was_indexed = module.indexed().is_some();
+            let is_due = module.note_use(batch);
+            let index = index_of(module, *count, options);
+            PlannedModule {
+                is_new: !was_indexed && module.indexed().is_some(),
+                is_to_count: is_due || !was_indexed,
+                index,
             }
-            if let Some(indexed) = module.indexed() {
-                return Some(Arc::clone(indexed));
+        };
+        let planned: Vec<PlannedModule> = match all.len() {
+            0 | 1 => all.iter().zip(counts).map(plan).collect(),
+            _ if are_indexed => all.iter().zip(counts).map(plan).collect(),
+            _ => {
+                let each = all.par_iter().with_max_len(1);
+                each.zip(counts).map(plan).collect()
             }
-            let flat = match options.tier {
-                Tier::Lazy => false,
-                Tier::Flat => true,
-                Tier::Auto => module.is_worth_indexing(*count),
-            };
-            flat.then(|| module.index()).flatten().map(Arc::clone)
         };
-        let found: Vec<Option<Arc<IndexView>>> = match wanted.as_slice() {
-            [one] => vec![indexed(one)],
-            many => many.par_iter().with_max_len(1).map(indexed).collect(),
-        };
-        let mut walks_units = false;
-        for ((at, _), indexed) in wanted.iter().zip(found) {
-            walks_units |= indexed.is_none();
-            let number = indexed.and_then(|indexed| {
+        let mut numbers = Vec::with_capacity(planned.len());
+        let (mut to_count, mut newly_indexed) = (Vec::new(), Vec::new());
+        let mut indexing_bytes = 0;
+        for ((id, module), planned) in ids.iter().zip(all).zip(planned) {
+            let number = planned.index.and_then(|index| {
                 let number = u32::try_from(answers.indexed.len()).ok()?;
-                answers.indexed.push(indexed);
+                answers.indexed.push(index);
                 Some(number)
             });
-            if let Some(slot) = numbers.get_mut(*at) {
-                *slot = number.unwrap_or(NONE);
+            numbers.push(number.unwrap_or(NONE));
+            to_count.extend(planned.is_to_count.then_some(*id));
+            if planned.is_new {
+                newly_indexed.push(*id);
+                indexing_bytes = module.indexing_bytes().max(indexing_bytes);
             }
         }
-        let newly_indexed: Vec<usize> = unindexed
-            .iter()
-            .copied()
-            .filter(|at| is_indexed(*at))
-            .collect();
         Self {
-            modules,
+            walks_units: numbers.contains(&NONE),
+            batch: modules,
             numbers,
-            walks_units,
-            reads: !unindexed.is_empty(),
-            indexing_bytes: newly_indexed
-                .iter()
-                .filter_map(|at| Some(modules.get(*at)?.indexing_bytes()))
-                .max()
-                .unwrap_or(0),
+            to_count,
             newly_indexed,
+            indexing_bytes,
         }
     }
 
@@ -151,8 +196,10 @@ impl<'m> BatchPlan<'m> {
         request: &Request,
         indexes: &'i [Arc<IndexView>],
     ) -> Result<(u32, &'i IndexView, VirtOffset), Reason> {
-        let at = request.module.0;
-        let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
+        let at = self.batch.place(request.module);
+        let at = at.ok_or(Reason::NoSymbols)?;
+        let (Some(module), Some(number)) = (self.batch.modules.get(at), self.numbers.get(at))
+        else {
             return Err(Reason::NoSymbols);
         };
         let indexed = usize::try_from(*number).ok().and_then(|at| indexes.get(at));
@@ -223,16 +270,15 @@ impl<'m> BatchPlan<'m> {
     }
 
     /// Returns the modules whose index turned out to be damaged.
-    pub(crate) fn damaged(&self, indexes: &[Arc<IndexView>]) -> Vec<usize> {
-        if !indexes.iter().any(|indexed| indexed.found_damage()) {
-            return Vec::new();
-        }
-        let modules = self.numbers.iter().enumerate().filter(|(_, number)| {
-            let at = usize::try_from(**number).ok();
+    pub(crate) fn damaged(&self, indexes: &[Arc<IndexView>]) -> Vec<ModuleId> {
+        let is_damaged = |number: &u32| {
+            let at = usize::try_from(*number).ok();
             at.and_then(|at| indexes.get(at))
                 .is_some_and(|indexed| indexed.found_damage())
-        });
-        modules.map(|(module, _)| module).collect()
+        };
+        let modules = self.batch.ids.iter().zip(&self.numbers);
+        let damaged = modules.filter(|(_, number)| is_damaged(number));
+        damaged.map(|(id, _)| *id).collect()
     }
 
     /// Answers at most [`INTERLEAVED_LOOKUPS`] requests, all of them a step at a time: what one reads of
@@ -267,17 +313,14 @@ impl<'m> BatchPlan<'m> {
     /// Answers the requests whose modules have no index, each distinct address
     /// once.
     pub(crate) fn walk_units(&self, requests: &[Request], answers: &mut Answers) {
-        let is_indexed = |request: &Request| {
-            let number = self.numbers.get(request.module.0);
-            number.is_none_or(|number| *number != NONE)
-        };
         let resolve = |(at, request): (usize, &Request)| {
-            if is_indexed(request) {
+            let number = self.batch.place(request.module)?;
+            if self.numbers.get(number) != Some(&NONE) {
                 return None;
             }
-            let module = self.modules.get(request.module.0)?;
+            let module = self.batch.modules.get(number)?;
             let place = module.resolve(request.place, request.lookup);
-            Some((request.module.0, place, at))
+            Some((number, place, at))
         };
         let places: Vec<(usize, Result<VirtOffset, Reason>, usize)> = requests
             .par_iter()
@@ -295,7 +338,7 @@ impl<'m> BatchPlan<'m> {
         }
         order.par_sort_unstable();
         let groups = groups(&order);
-        let found = look_up(self.modules, &groups);
+        let found = look_up(&self.batch.modules, &groups);
         for (group, result) in groups.iter().zip(found) {
             let entry = match result {
                 Ok(frames) => {
@@ -314,29 +357,30 @@ impl<'m> BatchPlan<'m> {
     }
 }
 
-/// Counts the different addresses of each module that has no index, where requests were
-/// counted: only they cost something. `numbers` are places in `wanted`.
-fn count_distinct(
-    wanted: &mut [(usize, usize)],
-    numbers: &[u32],
-    requests: &[Request],
-    is_indexed: impl Fn(usize) -> bool,
-) {
-    let counted = |(at, count): &(usize, usize)| {
-        (*count > ADDRESSES_PER_TASK && !is_indexed(*at)).then(|| DistinctEstimate::of(*count))
+/// What became of a module of the batch.
+struct PlannedModule {
+    index: Option<Arc<IndexView>>,
+    is_new: bool,
+    is_to_count: bool,
+}
+
+/// Opens a module, and returns its index, if it has one or is to be indexed now. `count` is how
+/// many addresses it is asked for.
+fn index_of(module: &SymbolModule, count: usize, options: &Options) -> Option<Arc<IndexView>> {
+    // What fails here is answered per address.
+    module.load().ok()?;
+    // Each place is then asked of several, one of which may be an index.
+    if module.has_sources() {
+        return None;
+    }
+    if let Some(indexed) = module.indexed() {
+        return Some(Arc::clone(indexed));
+    }
+    let flat = match options.tier {
+        _ if !options.debug_info => false,
+        Tier::Lazy => false,
+        Tier::Flat => true,
+        Tier::Auto => module.is_worth_indexing(count),
     };
-    let mut counts: Vec<Option<DistinctEstimate>> = wanted.iter().map(counted).collect();
-    if counts.iter().all(Option::is_none) {
-        return;
-    }
-    for request in requests {
-        let number = numbers.get(request.module.0);
-        let place = number.and_then(|number| usize::try_from(*number).ok());
-        if let Some(Some(distinct)) = place.and_then(|at| counts.get_mut(at)) {
-            distinct.insert(request);
-        }
-    }
-    for ((_, count), distinct) in wanted.iter_mut().zip(&counts) {
-        *count = distinct.as_ref().map_or(*count, DistinctEstimate::count);
-    }
+    flat.then(|| module.index()).flatten().map(Arc::clone)
 }

@@ -10,6 +10,7 @@ use crate::oversized::Oversized;
 use crate::request::ModuleInput;
 use crate::shortfall::Shortfall;
 use crate::sought::Sought;
+use crate::threads::Threads;
 
 /// An index built of a module's files, and what was found on the way.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub struct BuiltIndex {
 }
 
 impl BuiltIndex {
-    /// Reads a module and its debug file, and builds the index of it in rayon's
-    /// current thread pool.
+    /// Reads a module and its debug file, and builds the index of it, in
+    /// [`Options::threads`].
     ///
     /// `build_id` is the build ID that the module must have.
     ///
@@ -42,9 +43,10 @@ impl BuiltIndex {
         build_id: Option<BuildId>,
         options: &Options,
     ) -> Result<Self, Error> {
-        let module = SymbolModule::new(input, build_id, None, false, options.clone().into());
+        let threads = Threads::new(options.threads);
+        let module = SymbolModule::new(input, build_id, None, None, options.clone().into());
         Ok(Self {
-            index: module.build_index()?,
+            index: threads.run(|| module.build_index())?,
             sought: module.sought(),
             oversized: module.oversized(),
             shortfalls: module.shortfalls(),

@@ -94,17 +94,25 @@ impl Symbolizer {
     fn define(
         &self,
         module: ModuleId,
+        wanted: impl Fn(&str) -> bool + Send,
+    ) -> Result<Vec<Definition>, Error> {
+        self.threads().run(|| self.define_here(module, wanted))
+    }
+
+    fn define_here(
+        &self,
+        module: ModuleId,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Definition>, Error> {
-        let at = module.0;
-        let mut module = self.module(module).ok_or(Cause::NotFound)?;
+        let id = module;
+        let mut module = self.module(id).ok_or(Cause::NotFound)?;
         module.load()?;
         if module
             .index_now()
             .is_some_and(|indexed| !indexed.is_all_sound())
         {
-            self.drop_damaged_indexes(&[at]);
-            module = self.module(ModuleId(at)).ok_or(Cause::NotFound)?;
+            self.drop_damaged_indexes(&[id]);
+            module = self.module(id).ok_or(Cause::NotFound)?;
             module.load()?;
         }
         let indexed = module.index_now();

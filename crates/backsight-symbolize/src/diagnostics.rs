@@ -26,10 +26,10 @@ impl Symbolizer {
         }
     }
 
-    /// Returns all modules, in the order in which they were added.
+    /// Returns all modules: in the order in which they were added, unless some were removed.
     #[must_use]
     pub fn module_ids(&self) -> Vec<ModuleId> {
-        (0..self.modules().len()).map(ModuleId).collect()
+        self.modules().iter().map(|(id, _)| id).collect()
     }
 
     /// Returns why indexes were not written to
@@ -39,7 +39,7 @@ impl Symbolizer {
         let modules = self.modules();
         let errors = modules
             .iter()
-            .filter_map(|module| module.not_written().cloned());
+            .filter_map(|(_, module)| module.not_written().cloned());
         errors.collect()
     }
 

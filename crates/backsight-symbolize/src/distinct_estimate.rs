@@ -62,7 +62,10 @@ mod tests {
         let mut distinct = DistinctEstimate::of(places.clone().count());
         for place in places {
             distinct.insert(&Request {
-                module: ModuleId(0),
+                module: ModuleId {
+                    slot: 0,
+                    generation: 0,
+                },
                 place: Place::Virt(VirtOffset(place)),
                 lookup: Lookup::Exact,
             });

@@ -316,7 +316,7 @@ impl From<&IndexError> for Error {
     fn from(error: &IndexError) -> Self {
         let cause = match error.cause() {
             IndexCause::File(error) => error.clone().into(),
-            IndexCause::NotOurs | IndexCause::OfStrangers => Cause::NotOurs,
+            IndexCause::NotOurs | IndexCause::Untrusted => Cause::NotOurs,
             IndexCause::OtherBuild { own, wanted } => Cause::OtherBuild {
                 own: own.clone(),
                 wanted: wanted.clone(),

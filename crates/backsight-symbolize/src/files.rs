@@ -1,5 +1,6 @@
 //! The files of a module, and what was read of them.
 
+mod find;
 mod go;
 mod headers;
 mod open;
@@ -7,12 +8,12 @@ mod open;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use backsight_index::engine::{CodeOffsets, Name, known_in, lossy, wide};
-use backsight_index::{Binding, Frame, Frames, IndexError, IndexView, SymbolIndex};
-use backsight_types::{BuildId, Reason, VirtOffset};
+use backsight_index::engine::{CodeOffsets, lossy, wide};
+use backsight_index::{Binding, IndexError, IndexView, SymbolIndex};
+use backsight_types::BuildId;
 
 use crate::damage_reporter::DamageReporter;
-use crate::dwarf::{DwarfAnswer, DwarfFile, DwarfLevel, Fault, SourceLocation};
+use crate::dwarf::{DwarfFile, Fault};
 use crate::elf::{ElfFile, SymbolKind, SymbolRow, for_each};
 use crate::error::{Cause, Error};
 use crate::go_lines::GoLines;
@@ -125,12 +126,12 @@ impl LoadedFiles {
     ) -> Option<&Arc<IndexView>> {
         let build = || {
             let built = in_span!("index", self.index(expected, options));
-            let index = built.ok()?.with_strangers(self.is_of_strangers());
+            let index = built.ok()?.with_untrusted(self.is_untrusted());
             // An index file does not record shortfalls, so only complete ones are written.
             let is_whole = !index.limit_reached()
                 && !index.is_incomplete()
                 && self.log.shortfalls.list().is_empty();
-            let may_be_kept = is_whole && !index.is_of_strangers() && index.build_id().is_some();
+            let may_be_kept = is_whole && !index.is_untrusted() && index.build_id().is_some();
             let dir = options.index_dir.as_ref().filter(|_| may_be_kept);
             if let Some((dir, binding)) = dir.zip(self.binding) {
                 let written = dir.keep_bound(&index, Some(binding));
@@ -184,73 +185,6 @@ impl LoadedFiles {
         });
     }
 
-    /// Returns what stands at this virtual offset.
-    pub(crate) fn find(&self, addr: u64, options: &Arc<Options>) -> Result<Frames, Reason> {
-        // Outside of code sections nothing is answered, whatever DWARF claims.
-        if self.code_file().is_none_or(|file| !file.is_code(addr)) {
-            return Err(Reason::NoSymbols);
-        }
-        let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
-        let go = self
-            .go(options)
-            .and_then(|go| go.find(addr, &options.limits));
-        let mut found = match (go, dwarf) {
-            (Some(mut go), dwarf) => {
-                go.limited |= matches!(dwarf, Some(Err(Fault::Limit)));
-                go
-            }
-            (None, Some(Ok(dwarf))) => dwarf.find(addr),
-            (None, Some(Err(fault))) => DwarfAnswer {
-                limited: *fault == Fault::Limit,
-                ..DwarfAnswer::default()
-            },
-            (None, None) => DwarfAnswer::default(),
-        };
-        self.name_physical(&mut found, addr, options);
-        if found.levels.is_empty() {
-            return Err(if found.limited {
-                Reason::Limit
-            } else {
-                Reason::NoSymbols
-            });
-        }
-        let frames = found.levels.into_iter().map(frame);
-        Ok(Frames::new(frames.collect(), found.limited))
-    }
-
-    /// Gives the physical function the name that a symbol has for it, if DWARF has no
-    /// better.
-    fn name_physical(&self, found: &mut DwarfAnswer, addr: u64, options: &Options) {
-        let named = match found.levels.last_mut() {
-            Some(last) => {
-                let name = &mut last.name;
-                let is_sure = name.linkage.is_some() || (name.function.is_some() && !found.mangles);
-                let entry = last.start.filter(|_| !is_sure);
-                let plain = name.bare();
-                let symbol = entry.map(|entry| self.symbols.name_of(entry, plain, options));
-                symbol.unwrap_or(Ok(None)).map(|symbol| {
-                    if let Some(symbol) = symbol {
-                        *name = symbol.at_line(name.line);
-                    }
-                })
-            }
-            None => self.symbols.find(addr, options).map(|symbol| {
-                let placed = found.location.as_ref().is_some_and(|at| at.file.is_some());
-                if symbol.is_none() && !placed {
-                    return;
-                }
-                let (name, start) = symbol.unzip();
-                found.levels.push(DwarfLevel {
-                    name: name.unwrap_or_default(),
-                    location: found.location.take().unwrap_or_default(),
-                    inlined: false,
-                    start,
-                });
-            }),
-        };
-        found.limited |= named == Err(Fault::Limit);
-    }
-
     /// Builds a flat index of all that the files hold.
     pub(crate) fn index(
         &self,
@@ -276,8 +210,7 @@ impl LoadedFiles {
             return Err(Cause::NoCode.into());
         }
         let code = CodeOffsets::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
-        let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
-        let unpacked = dwarf.as_ref().map(|dwarf| {
+        let unpacked = self.dwarf(options).map(|dwarf| {
             let dwarf = dwarf.as_ref().map_err(|fault| *fault)?;
             dwarf.unpack().map(|()| dwarf)
         });
@@ -312,16 +245,16 @@ impl LoadedFiles {
 
     /// Returns whether others than root and us decide what they say, as far as they were
     /// read.
-    pub(crate) fn is_of_strangers(&self) -> bool {
-        let own = self.own.as_ref().is_ok_and(|own| own.is_of_strangers());
+    pub(crate) fn is_untrusted(&self) -> bool {
+        let own = self.own.as_ref().is_ok_and(|own| own.is_untrusted());
         let debug = self.debug.as_ref();
-        own || debug.is_some_and(|(elf, _)| elf.is_of_strangers())
-            || matches!(self.dwarf.get(), Some(Some(Ok(dwarf))) if dwarf.has_strangers())
+        own || debug.is_some_and(|(elf, _)| elf.is_untrusted())
+            || matches!(self.dwarf.get(), Some(Some(Ok(dwarf))) if dwarf.has_untrusted())
     }
 
     /// Returns the bytes of debug information to be walked.
     pub(crate) fn info_size(&self, options: &Arc<Options>) -> usize {
-        let dwarf = match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
+        let dwarf = match self.dwarf(options) {
             Some(Ok(dwarf)) => dwarf.info_size(),
             _ => 0,
         };
@@ -335,6 +268,16 @@ impl LoadedFiles {
             Some(Some(Ok(dwarf))) => dwarf.section_bytes(),
             _ => 0,
         }
+    }
+
+    /// Returns the debug information, opened the first time; `None` where there is none, and where
+    /// it is not to be read.
+    pub(super) fn dwarf(&self, options: &Arc<Options>) -> Option<&Result<DwarfFile, Fault>> {
+        if !options.debug_info {
+            return None;
+        }
+        let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
+        dwarf.as_ref()
     }
 
     /// The debug file's, if it has any, else the module's own. DWARF that cannot
@@ -360,26 +303,4 @@ impl LoadedFiles {
         }
         failed
     }
-}
-
-fn frame(level: DwarfLevel) -> Frame {
-    let Name {
-        function,
-        linkage,
-        line: start_line,
-        ..
-    } = level.name;
-    let SourceLocation { file, line, column } = level.location;
-    let within = |number: Option<u32>| known_in(&file, number.unwrap_or(0));
-    let (line, column) = (within(line), within(column));
-    let mut frame = Frame::default();
-    frame.function = function;
-    frame.start_line = Some(start_line).filter(|line| *line > 0);
-    frame.linkage_name = linkage;
-    frame.file = file;
-    frame.line = line;
-    frame.column = column;
-    frame.inlined = level.inlined;
-    frame.start = level.start.map(VirtOffset);
-    frame
 }

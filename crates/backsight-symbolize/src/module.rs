@@ -1,6 +1,7 @@
 //! One module, as it was given and as it is known so far.
 
-use std::path::Path;
+mod symbol_file;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -11,11 +12,12 @@ use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset}
 use crate::error::{Cause, Error};
 use crate::files::{LoadedFiles, ModuleOrigin};
 use crate::go_program::GoProgram;
+use crate::open_files::OpenFilePermit;
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{ModuleInput, Place};
 use crate::shortfall::Shortfall;
-use crate::sought::{Sought, SoughtKind, SoughtLog};
+use crate::sought::{Sought, SoughtLog};
 use crate::source::{Sources, SymbolSource, Turn};
 
 /// With fewer addresses an index never pays.
@@ -30,13 +32,17 @@ const INFO_BYTES_PER_ADDRESS: usize = 4096;
 /// 2.4 and 2.6 of two Rust ones. The debug sections themselves come on top.
 const INDEXING_BYTES_PER_INFO_BYTE: u64 = 3;
 
+/// Batches that use an indexed module between two counts of what it keeps.
+const USES_PER_COUNT: u64 = 64;
+
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
 pub(crate) struct SymbolModule {
     /// `None` while the files are read, and after that if they cannot be read again.
     origin: Mutex<Option<ModuleOrigin>>,
-    /// Whether a file that is read and not mapped may stay open, to be read again.
-    may_stay_open: bool,
+    /// Held while the origin is an open file. Without one, a file that is read and not mapped
+    /// does not stay open, to be read again.
+    permit: Mutex<Option<OpenFilePermit>>,
     expected: Option<BuildId>,
     given_segments: Option<Segments>,
     options: Arc<Options>,
@@ -45,6 +51,8 @@ pub(crate) struct SymbolModule {
     asked: AtomicUsize,
     /// The number of the last batch that used it.
     used: AtomicU64,
+    /// How many batches did.
+    uses: AtomicU64,
     /// Why an index was not written to the directory, though it should have been.
     not_written: Arc<OnceLock<IndexError>>,
     /// Which files were looked for.
@@ -60,20 +68,21 @@ impl SymbolModule {
         input: ModuleInput,
         expected: Option<BuildId>,
         segments: Option<Segments>,
-        may_stay_open: bool,
+        permit: Option<OpenFilePermit>,
         options: Arc<Options>,
     ) -> Self {
         Self {
             sources: Arc::default(),
             has_symbol_file: Arc::default(),
             origin: Mutex::new(Some(ModuleOrigin::Input(input))),
-            may_stay_open,
+            permit: Mutex::new(permit),
             expected,
             given_segments: segments,
             options,
             files: OnceLock::new(),
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(0),
+            uses: AtomicU64::new(0),
             not_written: Arc::default(),
             log: Arc::default(),
         }
@@ -88,13 +97,14 @@ impl SymbolModule {
         let files = LoadedFiles::of_index(index, &options);
         Self {
             origin: Mutex::new(None),
-            may_stay_open: false,
+            permit: Mutex::default(),
             expected: None,
             given_segments: segments,
             options,
             files: OnceLock::from(Ok(files)),
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(0),
+            uses: AtomicU64::new(0),
             not_written: Arc::default(),
             log: Arc::default(),
             sources: Arc::default(),
@@ -135,13 +145,14 @@ impl SymbolModule {
     ) -> Self {
         Self {
             origin: Mutex::new(origin),
-            may_stay_open: self.may_stay_open,
+            permit: Mutex::new(self.permit().take()),
             expected: self.expected,
             given_segments: self.given_segments.clone(),
             options: Arc::clone(&self.options),
             files,
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(self.used()),
+            uses: AtomicU64::new(0),
             not_written: Arc::clone(&self.not_written),
             log: Arc::clone(&self.log),
             sources: Arc::clone(&self.sources),
@@ -170,6 +181,20 @@ impl SymbolModule {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn permit(&self) -> MutexGuard<'_, Option<OpenFilePermit>> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether its files were read, and could not be used.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.files.get(), Some(Err(_)))
+    }
+
+    /// Returns the bytes of memory that it keeps.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.read_files().map_or(0, LoadedFiles::kept_bytes)
+    }
+
     /// Reads the files, the first time; says why not when neither the module
     /// itself nor a debug file can be used.
     pub(crate) fn load(&self) -> Result<(), Error> {
@@ -192,46 +217,15 @@ impl SymbolModule {
             {
                 self.add_source(Turn::After, Arc::clone(source));
             }
-            *self.origin() = files.reopen_origin(origin, self.may_stay_open);
+            let mut permit = self.permit();
+            let origin = files.reopen_origin(origin, permit.is_some());
+            if !matches!(origin, Some(ModuleOrigin::Input(ModuleInput::File { .. }))) {
+                *permit = None;
+            }
+            *self.origin() = origin;
             Ok(files)
         });
         files.as_ref().map_err(Clone::clone)
-    }
-
-    /// Adds the symbol file of the module's build, the first time, and returns whether
-    /// there is one.
-    fn join_symbol_file(&self, origin: &ModuleOrigin, files: Option<&LoadedFiles>) -> bool {
-        *self.has_symbol_file.get_or_init(|| {
-            let given = match origin {
-                ModuleOrigin::Input(ModuleInput::BuildId(id)) => Some(*id),
-                _ => self.expected,
-            };
-            let id = given.or_else(|| files?.build_id());
-            let all = self.options.symbol_files.as_deref().zip(id);
-            let Some((all, id)) = all else {
-                return false;
-            };
-            let found = all.find(&id, self.options.access, &self.options.limits);
-            let file = match found {
-                Ok(Some(file)) => file,
-                Ok(None) => return false,
-                Err(error) => {
-                    let path = error.path().unwrap_or(Path::new("")).to_owned();
-                    self.log.note(SoughtKind::SymbolFile, path, Err(error));
-                    return false;
-                }
-            };
-            if let Some(path) = file.path() {
-                self.log
-                    .note(SoughtKind::SymbolFile, path.to_owned(), Ok(()));
-            }
-            let given = self.given_segments.as_ref();
-            let segments = given.or_else(|| files?.any_segments());
-            let first = segments.and_then(|segments| segments.as_slice().first());
-            let first = first.map_or(VirtOffset(0), |first| first.virt_offset);
-            self.add_source(Turn::After, Arc::new(file.with_load_address(first)));
-            true
-        })
     }
 
     /// Returns what was read, if anything was.
@@ -239,9 +233,12 @@ impl SymbolModule {
         self.files.get()?.as_ref().ok()
     }
 
-    /// Notes that this batch uses it.
-    pub(crate) fn note_use(&self, batch: u64) {
+    /// Notes that this batch uses it. Returns whether it is time to count what it keeps: what
+    /// answers from an index add to that are names alone.
+    pub(crate) fn note_use(&self, batch: u64) -> bool {
         self.used.fetch_max(batch, Ordering::Relaxed);
+        let uses = self.uses.fetch_add(1, Ordering::Relaxed);
+        uses.is_multiple_of(USES_PER_COUNT)
     }
 
     /// Returns the number of the last batch that used it.
@@ -341,7 +338,7 @@ impl SymbolModule {
     pub(crate) fn build_index(&self) -> Result<SymbolIndex, Error> {
         let files = self.files()?;
         let index = files.index(self.expected, &self.options)?;
-        Ok(index.with_strangers(files.is_of_strangers()))
+        Ok(index.with_untrusted(files.is_untrusted()))
     }
 
     /// Counts this many more addresses, and returns whether indexing the whole module now

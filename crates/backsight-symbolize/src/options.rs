@@ -1,5 +1,6 @@
 //! How a symbolizer works, chosen once.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,6 +69,11 @@ pub struct Options {
     /// Whether inlined frames are given. Without them the physical function
     /// stands alone, at the line in it (not at the line inlined there).
     pub inlines: bool,
+    /// Whether debug information is read. Without it a function's name comes from symbol tables,
+    /// and from the function table of a Go program that has none; there are no lines and no inlined
+    /// frames, no index is built or read, and of a large file only what leads to the names is
+    /// touched. Symbol files that are named in `symbol_files` say what they know.
+    pub debug_info: bool,
     /// What a hostile file may cost.
     pub limits: Limits,
     /// What may be kept between batches.
@@ -83,6 +89,11 @@ pub struct Options {
     pub access: Access,
     /// How debug information is made searchable.
     pub tier: Tier,
+    /// The threads of a pool of the symbolizer's own, which is started when it first has more to
+    /// do than one small batch in indexes. `None` uses rayon's current pool: the one whose
+    /// `install` calls the symbolizer, or else the global one, which is then started, with a
+    /// thread for each processor. With a number, the global pool is never started.
+    pub threads: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
@@ -95,11 +106,13 @@ impl Default for Options {
             named_files: true,
             demangle: true,
             inlines: true,
+            debug_info: true,
             limits: Limits::default(),
             budget: Budget::default(),
             index_dir: None,
             access: Access::Auto,
             tier: Tier::Auto,
+            threads: None,
         }
     }
 }
@@ -113,11 +126,13 @@ impl Options {
         with_named_files named_files: bool,
         with_demangle demangle: bool,
         with_inlines inlines: bool,
+        with_debug_info debug_info: bool,
         with_limits limits: Limits,
         with_budget budget: Budget,
         with_index_dir index_dir: impl Into<Option<IndexDir>>,
         with_access access: Access,
         with_tier tier: Tier,
+        with_threads threads: Option<NonZeroUsize>,
     }
 
     /// Returns how the answers of an index are shown.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_files::{ArchiveMember, By};
-use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
+use backsight_types::{BuildId, FileOffset, Lookup, Segments, VirtOffset};
 
 use crate::error::Error;
+use crate::setters::setters;
 use crate::source::SymbolSource;
 
 /// Where a module's bytes come from.
@@ -69,7 +70,47 @@ impl From<File> for ModuleInput {
 ///
 /// [`ModuleIdx`]: backsight_types::ModuleIdx
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ModuleId(pub(crate) usize);
+pub struct ModuleId {
+    pub(crate) slot: u32,
+    /// Which of the modules that had this slot: the ID of a removed one finds no other.
+    pub(crate) generation: u32,
+}
+
+/// A module that is given to a [`Symbolizer`](crate::Symbolizer).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewModule {
+    /// Where its bytes come from.
+    pub input: ModuleInput,
+    /// The build ID it must have: other files are refused, and it leads to the debug file.
+    /// Without one, the file's own leads there.
+    pub build_id: Option<BuildId>,
+    /// The executable's program headers where the caller knows them. File offsets need them
+    /// when the executable itself is not at hand.
+    pub segments: Option<Segments>,
+    /// The root directories that its path begins at, such as those of the container of its
+    /// process. `None` stands for those of [`Options::roots`](crate::Options::roots).
+    pub roots: Option<Vec<PathBuf>>,
+}
+
+impl NewModule {
+    /// A module of these bytes.
+    #[must_use]
+    pub fn new(input: ModuleInput) -> Self {
+        Self {
+            input,
+            build_id: None,
+            segments: None,
+            roots: None,
+        }
+    }
+
+    setters! {
+        with_build_id build_id: Option<BuildId>,
+        with_segments segments: Option<Segments>,
+        with_roots roots: Option<Vec<PathBuf>>,
+    }
+}
 
 /// A place in a module, in one of the two address spaces of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -40,6 +40,8 @@ pub enum ShortfallKind {
     /// A symbol file that is text has this many lines that cannot be read. The others are
     /// used.
     UnreadLines(u64),
+    /// A symbol file refers this many times to files or names by numbers that it does not have.
+    MissingTexts(u64),
     /// A symbol file has this many functions that begin inside of another, which then ends
     /// there, or that begin where another does, and are not used.
     Overlapping(u64),
@@ -53,6 +55,13 @@ impl fmt::Display for ShortfallKind {
                     f,
                     "{count} of its lines cannot be read: functions, inlined functions or lines \
                      may be missing"
+                );
+            }
+            Self::MissingTexts(count) => {
+                return write!(
+                    f,
+                    "{count} of its references are to files or names that it does not have: names \
+                     or lines may be missing"
                 );
             }
             Self::Overlapping(count) => {

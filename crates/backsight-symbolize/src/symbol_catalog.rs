@@ -57,11 +57,13 @@ pub(crate) struct SymbolCatalog {
     /// What was named and cannot be used.
     pub(crate) problems: Vec<Error>,
     names: usize,
+    /// How many files are not of the store: they come first.
+    named: usize,
 }
 
 impl SymbolCatalog {
     /// Reads which files there are.
-    pub(crate) fn of(paths: &[PathBuf]) -> Self {
+    pub(crate) fn of(paths: &[PathBuf], store: Option<&Path>) -> Self {
         let mut catalog = Self::default();
         for path in paths {
             match fs::metadata(path) {
@@ -77,7 +79,16 @@ impl SymbolCatalog {
                 Err(error) => catalog.problems.push(Error::new("open", Some(path), error)),
             }
         }
+        catalog.named = catalog.files.len();
+        if let Some(store) = store.filter(|store| store.is_dir()) {
+            catalog.add_directory(store);
+        }
         catalog
+    }
+
+    /// Whether this is a file of the store, which nobody named.
+    pub(crate) fn is_of_store(&self, at: usize) -> bool {
+        at >= self.named
     }
 
     /// Returns the places of those that can be of this build, as far as debug IDs tell.

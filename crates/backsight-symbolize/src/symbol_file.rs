@@ -152,11 +152,15 @@ impl SymbolFile {
             Table::Breakpad(breakpad) => {
                 let BreakpadCounts {
                     unread,
+                    missing_texts,
                     overlapping,
                     ..
                 } = breakpad.counts();
                 if unread > 0 {
                     reporter.report(ShortfallKind::UnreadLines(unread));
+                }
+                if missing_texts > 0 {
+                    reporter.report(ShortfallKind::MissingTexts(missing_texts));
                 }
                 if overlapping > 0 {
                     reporter.report(ShortfallKind::Overlapping(overlapping));

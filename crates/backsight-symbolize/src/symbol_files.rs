@@ -14,14 +14,16 @@ use crate::error::{Cause, Error};
 use crate::limits::Limits;
 use crate::symbol_catalog::{ListedSymbolFile, SymbolCatalog};
 use crate::symbol_file::{SymbolFile, WeakSymbolFile};
+use crate::symbol_file_id::SymbolFileId;
 
 /// Symbol files in formats of their own ([`SymbolFile`]), found by build ID: for
 /// [`Options::symbol_files`](crate::Options::symbol_files).
 ///
 /// A file is used only for a module of the build that it says it is of; one that contradicts
 /// itself is used for none. Of two files that claim the same build, the one with the whole build
-/// ID is used rather than one with a debug ID alone. Otherwise none is, unless one is a copy of
-/// the other.
+/// ID is used rather than one with a debug ID alone, and then GSYM rather than Breakpad's format:
+/// it has the names that linkers know. Of two in one format none is, unless one is a copy of the
+/// other.
 ///
 /// Each path is a file, or a directory with files `*.sym` and `*.gsym`, or laid out as symbol
 /// servers do: `NAME/DEBUG_ID/NAME.sym`. They are read when the first file is looked for.
@@ -41,6 +43,8 @@ use crate::symbol_file::{SymbolFile, WeakSymbolFile};
 #[derive(Debug, Default)]
 pub struct SymbolFiles {
     paths: Vec<PathBuf>,
+    /// A directory whose files are used only where no other has the build.
+    store: Option<PathBuf>,
     catalog: OnceLock<SymbolCatalog>,
     log: Mutex<FindingLog>,
 }
@@ -67,6 +71,7 @@ struct ProvenFile<'c> {
     file: &'c ListedSymbolFile,
     /// Whether it has the whole build ID.
     is_whole: bool,
+    is_gsym: bool,
 }
 
 /// Builds that are listed when a file is of none of them.
@@ -82,6 +87,16 @@ impl SymbolFiles {
         Self {
             paths: paths.into_iter().map(Into::into).collect(),
             ..Self::default()
+        }
+    }
+
+    /// With a directory that nobody named, such as a store: its files are used for builds of which
+    /// no file was named, and it may have none or not exist.
+    #[must_use]
+    pub fn with_store(self, directory: impl Into<PathBuf>) -> Self {
+        Self {
+            store: Some(directory.into()),
+            ..self
         }
     }
 
@@ -195,11 +210,16 @@ impl SymbolFiles {
                 at,
                 file,
                 is_whole: own.has_build_id(),
+                is_gsym: matches!(own, SymbolFileId::Gsym(_)),
             });
         }
-        // The whole build ID proves more than a debug ID. Then the order counts in which
-        // they were named.
-        found.sort_by_key(|one| (!one.is_whole, one.at));
+        // What somebody named is preferred.
+        if found.iter().any(|one| !catalog.is_of_store(one.at)) {
+            found.retain(|one| !catalog.is_of_store(one.at));
+        }
+        // The whole build ID proves more than a debug ID. Then the format counts, and then the
+        // order in which they were named.
+        found.sort_by_key(|one| (!one.is_whole, !one.is_gsym, one.at));
         let Some((first, others)) = found.split_first() else {
             return refused.into_iter().next().map_or(Ok(None), Err);
         };
@@ -214,6 +234,9 @@ impl SymbolFiles {
             if first.is_whole && !other.is_whole {
                 let cause = Cause::LessProven { other: path };
                 self.note_problem(Error::new("use", Some(&other.file.path), cause));
+                continue;
+            }
+            if first.is_gsym != other.is_gsym {
                 continue;
             }
             let cause = Cause::Ambiguous { other: path };
@@ -234,7 +257,8 @@ impl SymbolFiles {
     }
 
     fn catalog(&self) -> &SymbolCatalog {
-        self.catalog.get_or_init(|| SymbolCatalog::of(&self.paths))
+        self.catalog
+            .get_or_init(|| SymbolCatalog::of(&self.paths, self.store.as_deref()))
     }
 
     fn note_asked(&self, id: &BuildId) {

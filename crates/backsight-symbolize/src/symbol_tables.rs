@@ -37,7 +37,8 @@ const MEAN_NAME_BYTES: usize = 64;
 #[derive(Debug)]
 struct LoadedSymbols {
     symbols: SymbolSet,
-    names: Vec<OnceLock<Name>>,
+    /// Of each symbol, once it was asked for. Few are: a box takes a third of a name.
+    names: Vec<OnceLock<Box<Name>>>,
 }
 
 impl SymbolTables {
@@ -193,7 +194,7 @@ impl LoadedSymbols {
     ) -> Option<(Name, u64)> {
         let symbol = find(&self.symbols)?;
         let name = self.names.get(symbol.at)?;
-        let name = name.get_or_init(|| Name::of_linkage(symbol.name, options.spelling()));
-        Some((name.clone(), symbol.start))
+        let of_linkage = || Box::new(Name::of_linkage(symbol.name, options.spelling()));
+        Some(((**name.get_or_init(of_linkage)).clone(), symbol.start))
     }
 }

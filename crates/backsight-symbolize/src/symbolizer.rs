@@ -1,31 +1,31 @@
 //! The batch entry: requests in, one value each, in the caller's order.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+mod additions;
+mod memory;
 
-use backsight_index::{Frames, SymbolIndex};
-use backsight_types::{BuildId, Reason, Segments};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+
+use backsight_index::Frames;
+use backsight_types::Reason;
 use rayon::prelude::*;
 
 use crate::answers::{Answer, Answers, Stack};
-use crate::batch::{BatchPlan, NamePolicy};
-use crate::budget::Usage;
+use crate::batch::{BatchModules, BatchPlan, NamePolicy};
 use crate::error::{Cause, Error};
-use crate::files::LoadedFiles;
 use crate::groups::ADDRESSES_PER_TASK;
 use crate::module::SymbolModule;
+use crate::module_list::ModuleList;
+use crate::open_files::OpenFiles;
 use crate::options::Options;
-use crate::request::{ModuleId, ModuleInput, Request};
-use crate::source::{SymbolSource, Turn};
-use crate::trace::event;
+use crate::request::{ModuleId, Request};
+use crate::threads::Threads;
 
 /// With fewer requests, all of them in indexes, one thread is done before another is
 /// awake.
 const PARALLEL_MIN_REQUESTS: usize = 2048;
-
-/// Batches between two sums of the memory in use, when all modules are indexed. Only names
-/// grow then, and a sum costs as much as a small batch.
-const BATCHES_PER_RECOUNT: u64 = 64;
 
 /// Turns places in modules into functions and lines.
 ///
@@ -34,7 +34,11 @@ const BATCHES_PER_RECOUNT: u64 = 64;
 #[derive(Debug)]
 pub struct Symbolizer {
     options: Arc<Options>,
-    modules: RwLock<Arc<Vec<Arc<SymbolModule>>>>,
+    modules: RwLock<ModuleList>,
+    /// The options of modules with roots of their own.
+    of_roots: Mutex<HashMap<Vec<PathBuf>, Weak<Options>>>,
+    open_files: OpenFiles,
+    threads: Threads,
     /// Batches so far.
     batches: AtomicU64,
     /// Modules that were evicted so far.
@@ -54,62 +58,15 @@ impl Symbolizer {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            options: Arc::new(options),
             modules: RwLock::default(),
+            of_roots: Mutex::default(),
+            open_files: OpenFiles::new(options.budget.open_files),
+            threads: Threads::new(options.threads),
+            options: Arc::new(options),
             batches: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
             largest_indexing: AtomicU64::new(0),
         }
-    }
-
-    /// Takes a module. Its bytes are read at its first lookup.
-    ///
-    /// `build_id` is the build ID it must have: other files are refused, and it
-    /// leads to the debug file. Without one, the file's own leads there.
-    ///
-    /// `segments` are the executable's program headers where the caller knows
-    /// them. File offsets need them when the executable itself is not at hand.
-    pub fn add(
-        &self,
-        input: ModuleInput,
-        build_id: Option<BuildId>,
-        segments: Option<Segments>,
-    ) -> ModuleId {
-        let options = Arc::clone(&self.options);
-        let may_stay_open = self.modules().len() < options.budget.open_files;
-        self.push(SymbolModule::new(
-            input,
-            build_id,
-            segments,
-            may_stay_open,
-            options,
-        ))
-    }
-
-    /// Takes a module of which an index is at hand, and nothing else is needed.
-    ///
-    /// `segments` are the executable's program headers: an index has none, and
-    /// file offsets need them.
-    pub fn add_index(&self, index: SymbolIndex, segments: Option<Segments>) -> ModuleId {
-        let options = Arc::clone(&self.options);
-        self.push(SymbolModule::of_index(index, segments, options))
-    }
-
-    /// Has one more source asked about a module, for all that is asked from now on. Does
-    /// nothing for an id of another symbolizer.
-    ///
-    /// A module with such sources is asked place by place, though its files may have been
-    /// indexed.
-    pub fn add_source(&self, module: ModuleId, turn: Turn, source: Arc<dyn SymbolSource>) {
-        if let Some(module) = self.module(module) {
-            module.add_source(turn, source);
-        }
-    }
-
-    fn push(&self, module: SymbolModule) -> ModuleId {
-        let mut modules = self.modules_mut();
-        Arc::make_mut(&mut modules).push(Arc::new(module));
-        ModuleId(modules.len().saturating_sub(1))
     }
 
     /// Reads the module's files now, and says why they cannot be used.
@@ -121,7 +78,8 @@ impl Symbolizer {
     /// Every variant of [`Error`]; [`Cause::NotFound`] also for an id of another
     /// symbolizer.
     pub fn load(&self, module: ModuleId) -> Result<(), Error> {
-        self.module(module).ok_or(Cause::NotFound)?.load()
+        let module = self.module(module).ok_or(Cause::NotFound)?;
+        self.threads.run(|| module.load())
     }
 
     /// Looks all requests up, in parallel, and returns one value for each in the
@@ -130,8 +88,7 @@ impl Symbolizer {
     /// Each value owns its texts, which outlive the symbolizer.
     /// [`symbolize_into`](Self::symbolize_into) borrows them, and is the faster.
     ///
-    /// Runs in rayon's current thread pool: call it inside
-    /// `ThreadPool::install` to choose the number of threads.
+    /// Runs in [`Options::threads`].
     ///
     /// Reasons it answers with: [`Reason::NoSymbols`] for a place that no symbol
     /// and no debug information covers (and for an id of another symbolizer),
@@ -146,9 +103,14 @@ impl Symbolizer {
         let mut answers = Answers::default();
         let names = NamePolicy::Owned;
         self.for_module_chunks(requests, &mut answers, names, |places, answers| {
-            let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
-            let entries = answers.entries.par_iter().with_min_len(ADDRESSES_PER_TASK);
-            let owned: Vec<_> = entries.map(|entry| own(answers.answer(entry))).collect();
+            let own = |entry| answers.answer(entry).map(|stack| stack.to_frames());
+            let entries = &answers.entries;
+            let owned: Vec<_> = if entries.len() <= ADDRESSES_PER_TASK {
+                entries.iter().map(own).collect()
+            } else {
+                let entries = entries.par_iter().with_min_len(ADDRESSES_PER_TASK);
+                self.threads.run(|| entries.map(own).collect())
+            };
             for (at, found) in places.iter().zip(owned) {
                 if let Some(slot) = all.get_mut(*at) {
                     *slot = found;
@@ -195,8 +157,12 @@ impl Symbolizer {
             .collect();
         order.sort_unstable();
         let mut modules = order.chunk_by(|a, b| a.0 == b.0);
+        let at_once = match modules.clone().nth(1) {
+            Some(_) => self.threads.count(),
+            None => 1,
+        };
         loop {
-            let few = modules.by_ref().take(rayon::current_num_threads().max(1));
+            let few = modules.by_ref().take(at_once);
             let places: Vec<usize> = few.flatten().map(|(_, at)| *at).collect();
             if places.is_empty() {
                 break;
@@ -232,11 +198,34 @@ impl Symbolizer {
         requests: &[Request],
         answers: &mut Answers,
         names: NamePolicy,
-    ) -> Option<Vec<usize>> {
+    ) -> Option<Vec<ModuleId>> {
         answers.clear();
-        let modules = self.modules();
+        let modules = BatchModules::new(&self.modules(), requests);
+        // One thread is done before another is awake.
+        let is_small = requests.len() < PARALLEL_MIN_REQUESTS && modules.are_indexed();
+        let work = |answers: &mut Answers| self.work_on(modules, requests, answers, names);
+        let plan = match is_small {
+            true => work(answers),
+            false => self.threads.run(|| work(answers)),
+        };
+        let damaged = plan.damaged(&answers.indexed);
+        if !damaged.is_empty() {
+            return Some(damaged);
+        }
+        self.settle(plan);
+        None
+    }
+
+    /// Opens the modules of a batch, and answers its requests.
+    fn work_on(
+        &self,
+        modules: BatchModules,
+        requests: &[Request],
+        answers: &mut Answers,
+        names: NamePolicy,
+    ) -> BatchPlan {
         let batch = self.batches.fetch_add(1, Ordering::Relaxed);
-        let plan = BatchPlan::new(&modules, requests, batch, &self.options, answers);
+        let plan = BatchPlan::new(modules, requests, batch, &self.options, answers);
         let missing = Answer::Missing(Reason::NoSymbols);
         answers.entries.resize(requests.len(), missing);
         let Answers {
@@ -251,144 +240,35 @@ impl Symbolizer {
                 plan.find_all(requests, entries, indexed, names);
             });
         }
-        let damaged = plan.damaged(&answers.indexed);
-        if !damaged.is_empty() {
-            return Some(damaged);
-        }
-        if plan.walks_units {
+        if plan.walks_units && plan.damaged(indexed).is_empty() {
             plan.walk_units(requests, answers);
         }
-        let (reads, new) = (plan.reads, plan.newly_indexed);
-        let took = plan.indexing_bytes;
-        drop(modules);
-        self.largest_indexing.fetch_max(took, Ordering::Relaxed);
-        self.drop_indexed_dwarf(&new);
-        if reads || batch.is_multiple_of(BATCHES_PER_RECOUNT) {
-            let kept = self.options.budget.kept_bytes;
-            let free = self.largest_indexing.load(Ordering::Relaxed).min(kept / 2);
-            // Of a heap in which indexes were built a third lies idle, between small texts
-            // that stay.
-            let room = kept.saturating_sub(free);
-            self.evict(room.saturating_sub(room / 3));
-        }
-        None
+        plan
     }
 
-    /// Goes on without the indexes of these modules, which are damaged.
-    pub(crate) fn drop_damaged_indexes(&self, modules: &[usize]) {
-        let mut all = self.modules_mut();
-        let shared = Arc::make_mut(&mut all);
-        for at in modules {
-            if let Some(slot) = shared.get_mut(*at)
-                && let Some(anew) = slot.without_damaged_index()
-            {
-                *slot = Arc::new(anew);
-            }
-        }
-    }
-
-    /// Drops the DWARF of modules of which an index was just built.
-    fn drop_indexed_dwarf(&self, modules: &[usize]) {
-        if modules.is_empty() {
-            return;
-        }
-        let mut useless = Vec::new();
-        let mut all = self.modules_mut();
-        let shared = Arc::make_mut(&mut all);
-        for at in modules {
-            if let Some(slot) = shared.get_mut(*at)
-                && let Some(alone) = slot.without_dwarf()
-            {
-                useless.push(std::mem::replace(slot, Arc::new(alone)));
-            }
-        }
-        drop(all);
-        // Thousands of small tables: freed in the background. In a pool of one thread that
-        // task might wait for long, so they are freed here.
-        if rayon::current_num_threads() > 1 {
-            rayon::spawn(move || drop(useless));
-        }
-    }
-
-    /// Evicts the least recently used modules, until the others keep no more than this many
-    /// bytes. This is done after each batch,
-    /// as [`Budget::kept_bytes`](crate::Budget::kept_bytes) says.
-    ///
-    /// An evicted module is read again when it is needed. Answers stay valid: they keep the
-    /// tables that they point into.
-    pub fn evict(&self, down_to_bytes: u64) {
-        let modules = self.modules();
-        let kept = modules
-            .iter()
-            .map(|module| module.read_files().map_or(0, LoadedFiles::kept_bytes));
-        let mut kept: Vec<(u64, usize, u64)> = (modules.iter().zip(kept).zip(0..))
-            .map(|((module, kept), at)| (module.used(), at, kept))
-            .filter(|(_, _, kept)| *kept > 0)
-            .collect();
-        let mut total = kept
-            .iter()
-            .map(|(_, _, kept)| *kept)
-            .fold(0, u64::saturating_add);
-        if total <= down_to_bytes {
-            return;
-        }
-        drop(modules);
-        kept.sort_unstable();
-        let mut modules = self.modules_mut();
-        let modules = Arc::make_mut(&mut modules);
-        for (_, at, kept) in kept {
-            if total <= down_to_bytes {
-                break;
-            }
-            let Some(slot) = modules.get_mut(at) else {
-                continue;
-            };
-            if let Some(anew) = slot.forget() {
-                *slot = Arc::new(anew);
-                total = total.saturating_sub(kept);
-                event!("evicted", bytes = kept, left = total);
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Returns what is held at the moment.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let modules = self.modules();
-        let mut usage = Usage {
-            modules: modules.len(),
-            evicted: self.evicted.load(Ordering::Relaxed),
-            ..Usage::default()
-        };
-        for files in modules.iter().filter_map(|module| module.read_files()) {
-            usage.loaded = usage.loaded.saturating_add(1);
-            usage.indexed = usage
-                .indexed
-                .saturating_add(files.indexed().is_some().into());
-            usage.kept_bytes = usage.kept_bytes.saturating_add(files.kept_bytes());
-        }
-        let not_written = modules
-            .iter()
-            .filter(|module| module.not_written().is_some());
-        usage.not_written = not_written.count();
-        usage
+    /// Does other work in the threads that large batches are spread over: work that uses rayon
+    /// starts no other pool then.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.threads.run(work)
     }
 
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
 
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     pub(crate) fn module(&self, module: ModuleId) -> Option<Arc<SymbolModule>> {
-        self.modules().get(module.0).cloned()
+        self.modules().get(module).cloned()
     }
 
-    pub(crate) fn modules(&self) -> Arc<Vec<Arc<SymbolModule>>> {
-        let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&modules)
+    pub(crate) fn modules(&self) -> RwLockReadGuard<'_, ModuleList> {
+        self.modules.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn modules_mut(&self) -> RwLockWriteGuard<'_, Arc<Vec<Arc<SymbolModule>>>> {
+    fn modules_mut(&self) -> RwLockWriteGuard<'_, ModuleList> {
         self.modules.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

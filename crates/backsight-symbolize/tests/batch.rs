@@ -86,7 +86,7 @@ proptest! {
 #[test]
 fn a_bad_module_costs_only_its_own_addresses() {
     let (symbolizer, [good, _, bad]) = shared();
-    let stranger = {
+    let of_another_symbolizer = {
         let other = Symbolizer::new(Options::default());
         let ids = [(); 9].map(|()| other.add(ModuleInput::Bytes(Vec::new().into()), None, None));
         ids[8]
@@ -94,7 +94,7 @@ fn a_bad_module_costs_only_its_own_addresses() {
     let requests = [
         at(*bad, 0x1100),
         at(*good, u64::MAX),
-        at(stranger, 0x1100),
+        at(of_another_symbolizer, 0x1100),
         at(*bad, 0),
     ];
     let answers = symbolizer.symbolize(&requests);

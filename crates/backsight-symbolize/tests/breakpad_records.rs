@@ -7,11 +7,11 @@ use backsight_types::VirtOffset;
 use common::symbol_files::{both_ways, levels, opened};
 
 #[test]
-fn what_cannot_be_read_is_counted() {
+fn unreadable_records_are_counted() {
     let head = "MODULE Linux x86_64 00112233445566778899AABBCCDDEEFF0 a\n";
     let cases = [
         ("", None),
-        ("FUNC 10 8 0 f\n10 8 1 0\n", None),
+        ("FILE 0 a\nFUNC 10 8 0 f\n10 8 1 0\n", None),
         // A line, an inlined call and rules of nothing.
         (
             "10 8 1 0\nINLINE 0 1 0 0 10 8\nSTACK CFI 10 a: b\n",
@@ -28,6 +28,23 @@ fn what_cannot_be_read_is_counted() {
         let file = opened(&format!("{head}{lines}"));
         let kinds: Vec<_> = file.shortfalls().iter().map(|fall| fall.kind).collect();
         let want: Vec<_> = unread.map(ShortfallKind::UnreadLines).into_iter().collect();
+        assert_eq!(kinds, want, "{lines}");
+        both_ways(&file, &(0..64).collect::<Vec<_>>());
+    }
+    let missing = [
+        ("FILE 0 a\nFUNC 10 8 0 f\n10 4 1 0\n14 4 2 1\n", Some(1)),
+        ("FUNC 10 8 0 f\n10 4 1 1\n14 4 2 1\nFILE 1 a\n", None),
+        // A call of an unknown file, whose name is missing, and one whose file is.
+        (
+            "FILE 0 a\nINLINE_ORIGIN 0 g\nFUNC 10 8 0 f\nINLINE 0 1 -1 7 10 4\n\
+             INLINE 0 1 9 0 14 4\n10 8 1 0\n",
+            Some(2),
+        ),
+    ];
+    for (lines, count) in missing {
+        let file = opened(&format!("{head}{lines}"));
+        let kinds: Vec<_> = file.shortfalls().iter().map(|fall| fall.kind).collect();
+        let want: Vec<_> = count.map(ShortfallKind::MissingTexts).into_iter().collect();
         assert_eq!(kinds, want, "{lines}");
         both_ways(&file, &(0..64).collect::<Vec<_>>());
     }
@@ -60,7 +77,8 @@ fn what_cannot_be_read_is_counted() {
 
 #[test]
 fn contradictions_within_a_function_are_said() {
-    let head = "MODULE Linux x86_64 00112233445566778899AABBCCDDEEFF0 a\nFILE 0 a.c\n";
+    let head =
+        "MODULE Linux x86_64 00112233445566778899AABBCCDDEEFF0 a\nFILE 0 a.c\nINLINE_ORIGIN 0 g\n";
     let cases = [
         // A call in a call that is not there.
         "FUNC 10 8 0 f\nINLINE 1 1 0 0 10 8\n",
@@ -140,7 +158,7 @@ fn each_kind_of_record_counts() {
 }
 
 #[test]
-fn what_is_cut_or_flipped_is_refused_or_said() {
+fn damaged_files_are_refused_or_said() {
     let whole = EACH_KIND.as_bytes();
     let addresses: Vec<u64> = (0..0x70).collect();
     let sound = both_ways(&opened(EACH_KIND), &addresses);

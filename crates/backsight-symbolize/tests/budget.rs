@@ -83,7 +83,7 @@ fn a_budget_changes_no_answer() {
 }
 
 #[test]
-fn what_was_asked_for_last_is_kept() {
+fn the_last_used_module_is_kept() {
     let Some(fixture) = programs() else { return };
     let (symbolizer, modules) = symbolizer(&fixture, options(u64::MAX, Tier::Flat, Access::Auto));
     for module in &modules {

@@ -166,7 +166,7 @@ fn a_relocatable_object_lists_its_code() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error() {
+fn unreadable_files_are_an_error() {
     let symbolizer = Symbolizer::new(Options::default());
     let module = symbolizer.add(ModuleInput::Bytes(b"no ELF file"[..].into()), None, None);
     assert!(symbolizer.definitions(module).is_err());

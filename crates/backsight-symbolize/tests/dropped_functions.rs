@@ -38,7 +38,7 @@ const WAYS: [&[&str]; 7] = [
 ];
 
 #[test]
-fn what_was_dropped_does_not_answer_for_what_stands_at_address_0() {
+fn dropped_functions_do_not_answer_at_address_0() {
     for way in WAYS {
         // What is dropped comes first, in one unit and in the other.
         for (one, other) in [

@@ -121,7 +121,7 @@ fn without_inlines_the_physical_function_stands_at_its_own_line() {
 }
 
 #[test]
-fn what_is_stripped_is_not_said() {
+fn stripped_files_are_not_reported() {
     let fixture = compile(&["-g", "-O0", "-rdynamic"]).expect("cc works");
     let (start, _) = symbol(&fixture.path("a"), "outer");
     let steps = [

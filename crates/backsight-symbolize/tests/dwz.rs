@@ -217,7 +217,7 @@ fn the_standard_s_link_leads_to_it_too() {
 }
 
 #[test]
-fn what_is_not_the_supplementary_file_is_passed_over() {
+fn wrong_supplementary_files_are_passed_over() {
     let own = |fixture: &Fixture| fixture.must("cp", &["bin/a", "common/sup"]);
     let other = |fixture: &Fixture| {
         let other = [

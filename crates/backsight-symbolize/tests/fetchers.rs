@@ -129,7 +129,7 @@ fn a_module_is_brought_by_its_build_id() {
 }
 
 #[test]
-fn what_a_directory_has_nobody_is_asked_for() {
+fn files_of_a_directory_are_not_fetched() {
     let fixture = fixture();
     let debug = format!("dir/.build-id/{}/{}.debug", &ID[..2], &ID[2..]);
     fixture.write(

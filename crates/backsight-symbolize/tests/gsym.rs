@@ -167,7 +167,7 @@ fn it_names_a_stripped_program() {
 }
 
 #[test]
-fn what_is_cut_or_flipped_is_refused_or_said() {
+fn damaged_files_are_refused_or_said() {
     let fixture = Fixture::new();
     let (program, gsym) = match made(&fixture) {
         Ok(made) => made,

@@ -25,7 +25,7 @@ fn resident() -> u64 {
 
 /// A fuzzer found a file of 444 bytes whose functions cover 1.6 GB: an index of it had 100 MB.
 #[test]
-fn what_a_file_claims_costs_neither_time_nor_memory() {
+fn claimed_sizes_cost_neither_time_nor_memory() {
     const COUNT: usize = 10;
     const EACH: u32 = 160_000_000;
     let functions: Vec<_> = (0..COUNT as u64)

@@ -54,7 +54,7 @@ fn open(bytes: &[u8]) -> Result<SymbolIndex, IndexError> {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn writing_then_reading_is_the_identity() {
     let fixture = Fixture::new();
     let Some(bytes) = small(&fixture) else { return };
     let built = index_of(&fixture.path("a"));
@@ -111,7 +111,7 @@ fn a_file_that_is_cut_off_is_refused() {
 }
 
 #[test]
-fn what_is_no_index_is_said() {
+fn other_files_are_no_index() {
     let fixture = Fixture::new();
     let Some(bytes) = small(&fixture) else { return };
     assert_eq!(cause(open(b"")), Some(IndexCause::NotAnIndex));

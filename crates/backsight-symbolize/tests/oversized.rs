@@ -207,7 +207,7 @@ fn bomb(zeros: usize) -> Vec<u8> {
 }
 
 #[test]
-fn what_unpacks_to_many_times_its_size_is_refused() {
+fn decompression_bombs_are_refused() {
     let bytes = bomb(8 << 20);
     assert!(bytes.len() < 64 << 10, "{} bytes", bytes.len());
     let ask = |ratio, exempt| {

@@ -23,7 +23,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Option<Self> {
-        // Files that others of our group can write to would be strangers' themselves.
+        // Files that others of our group can write to would be untrusted themselves.
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         let fixture = Fixture::new();
         for name in ["good", "evil"] {
@@ -93,7 +93,7 @@ fn index_of(path: &Path) -> SymbolIndex {
 }
 
 #[test]
-fn what_one_file_says_is_not_said_of_another_of_its_build_id() {
+fn names_of_a_file_are_not_those_of_another_with_its_build_id() {
     let Some(pair) = Pair::new() else { return };
     assert_eq!(pair.ask_file("evil", Tier::Flat), "evil_work@1");
     assert_eq!(pair.names().len(), 1);
@@ -174,7 +174,7 @@ fn files_of_a_root_alone_are_trusted_for_it_alone() {
 }
 
 #[test]
-fn what_others_can_change_is_not_kept() {
+fn untrusted_files_are_not_kept() {
     let Some(pair) = Pair::new() else { return };
     let evil = pair.path("evil");
     let writable = || fs::set_permissions(&evil, fs::Permissions::from_mode(0o666)).is_ok();
@@ -193,8 +193,8 @@ fn what_others_can_change_is_not_kept() {
         assert_eq!(pair.ask_file("evil", Tier::Flat), "evil_work@1", "{what}");
         assert!(pair.names().is_empty(), "{what}");
         let kept = pair.dir.keep(&index_of(&evil));
-        let refused = kept.expect_err("of strangers");
-        assert_eq!(*refused.cause(), IndexCause::OfStrangers, "{what}");
+        let refused = kept.expect_err("untrusted");
+        assert_eq!(*refused.cause(), IndexCause::Untrusted, "{what}");
         assert!(pair.names().is_empty(), "{what}");
     }
 }

@@ -43,7 +43,7 @@ fn shortfalls(path: &Path) -> [Vec<Shortfall>; 3] {
 }
 
 #[test]
-fn what_is_sound_lacks_nothing() {
+fn sound_files_have_no_shortfall() {
     for flags in [&["-gdwarf-5"][..], &["-gdwarf-4", "-gz"], &["-g0"]] {
         let fixture = Fixture::new();
         fixture.write("a.c", SOURCE);
@@ -184,7 +184,7 @@ fn a_damaged_supplementary_file_is_told_under_its_own_name() {
 /// An index of damaged debug information is not kept: whoever reads it later would be told
 /// nothing.
 #[test]
-fn what_is_damaged_is_told_by_the_next_as_well() {
+fn damage_is_told_again_by_the_next_lookup() {
     let fixture = Fixture::new();
     fixture.write("a.c", SOURCE);
     fixture.must(

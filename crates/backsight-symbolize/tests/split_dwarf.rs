@@ -173,7 +173,7 @@ fn inside_a_root_the_root_goes_first() {
 }
 
 #[test]
-fn what_is_not_the_split_unit_is_passed_over() {
+fn wrong_split_units_are_passed_over() {
     let other = |fixture: &Fixture| {
         fixture.write("src/b.c", SOURCE.replace("sink = 2", "sink = 3"));
         let flags = ["-O2", "-gsplit-dwarf", "-gdwarf-5", "-c", "b.c"];

@@ -284,7 +284,7 @@ fn problems_that_are_not_listed_are_counted() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_symbol_files_are_named() {
     let fixture = Fixture::new();
     fixture.write("text", "not symbols");
     fixture.write("dir/cut.gsym", b"MYSG\x01\x00");

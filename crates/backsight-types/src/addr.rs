@@ -1,7 +1,7 @@
 //! The types of the three address spaces. Each is a `u64` in memory.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{error, fmt};
 
 use crate::cast;
 
@@ -73,19 +73,28 @@ address_space! {
 }
 
 /// The error for a text that is not a hexadecimal address of at most 64 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseAddrError {
     /// There are no digits, or only `0x`.
-    #[error("no hexadecimal digits")]
     Empty,
     /// It contains a character that is not a hexadecimal digit.
-    #[error("not a hexadecimal address")]
     NotHex,
     /// The number does not fit 64 bits.
-    #[error("more than 64 bits")]
     TooLarge,
 }
+
+impl fmt::Display for ParseAddrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "no hexadecimal digits",
+            Self::NotHex => "not a hexadecimal address",
+            Self::TooLarge => "more than 64 bits",
+        })
+    }
+}
+
+impl error::Error for ParseAddrError {}
 
 fn parse_hex(text: &str) -> Result<u64, ParseAddrError> {
     let digits = text

@@ -1,7 +1,7 @@
 //! Build IDs: stored as raw bytes, parsed and displayed as hexadecimal digits.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{error, fmt};
 
 /// The bytes of a GNU build ID note: 1 to 64 bytes, stored inline.
 ///
@@ -15,16 +15,27 @@ pub struct BuildId {
 }
 
 /// The error for bytes or text that are not a valid build ID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildIdError {
     /// It has no bytes, or more than [`BuildId::MAX_LEN`].
-    #[error("a build ID has 1 to 64 bytes, this one has {0}")]
     Length(usize),
     /// The digits are not pairs of hexadecimal digits.
-    #[error("a build ID is written as pairs of hexadecimal digits")]
     NotHex,
 }
+
+impl fmt::Display for BuildIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(bytes) => {
+                write!(f, "a build ID has 1 to 64 bytes, this one has {bytes}")
+            }
+            Self::NotHex => f.write_str("a build ID is written as pairs of hexadecimal digits"),
+        }
+    }
+}
+
+impl error::Error for BuildIdError {}
 
 impl BuildId {
     /// The maximum length in bytes that is supported.

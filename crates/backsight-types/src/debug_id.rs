@@ -1,7 +1,7 @@
 //! Debug IDs, by which Breakpad identifies builds, and their relation to build IDs.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{error, fmt};
 
 use crate::build_id::BuildId;
 
@@ -33,9 +33,18 @@ pub struct DebugId {
 
 /// The error for a text that is not a debug ID: 32 hexadecimal digits of a GUID, then 1
 /// to 8 digits of an age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a debug ID is 33 to 40 hexadecimal digits: those of a GUID, then those of an age")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DebugIdError;
+
+impl fmt::Display for DebugIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a debug ID is 33 to 40 hexadecimal digits: those of a GUID, then those of an age",
+        )
+    }
+}
+
+impl error::Error for DebugIdError {}
 
 impl DebugId {
     /// Returns the debug IDs that a file with this build ID can have: that of a

@@ -1,8 +1,8 @@
 //! The permissions of a VMA or an ELF segment.
 
-use std::fmt;
 use std::ops::BitOr;
 use std::str::FromStr;
+use std::{error, fmt};
 
 /// A set of permissions: readable, writable, executable, shared.
 ///
@@ -94,9 +94,16 @@ impl fmt::Debug for Perms {
 }
 
 /// The error for a text that is not `[r-][w-][x-]` with an optional `[sp]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("permissions must be of the form r-xp or r-x")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParsePermsError;
+
+impl fmt::Display for ParsePermsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("permissions must be of the form r-xp or r-x")
+    }
+}
+
+impl error::Error for ParsePermsError {}
 
 impl FromStr for Perms {
     type Err = ParsePermsError;

@@ -1,7 +1,7 @@
 //! Why an address, or a module, has no answer.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{error, fmt};
 
 /// Why an address, or a module, has no answer. The names are part of the
 /// NDJSON format and never change.
@@ -93,9 +93,16 @@ impl fmt::Display for Reason {
 }
 
 /// A reason whose name this version does not know.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown reason {0:?}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownReason(pub String);
+
+impl fmt::Display for UnknownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown reason {:?}", self.0)
+    }
+}
+
+impl error::Error for UnknownReason {}
 
 impl FromStr for Reason {
     type Err = UnknownReason;

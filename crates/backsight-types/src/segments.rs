@@ -8,7 +8,7 @@ use crate::addr::{FileOffset, VirtOffset};
 use crate::perms::Perms;
 
 /// One `PT_LOAD` program header: which bytes of the file are loaded at which address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Segment {
     /// `p_flags`: the permissions of the loaded bytes.
     pub flags: Perms,
@@ -35,7 +35,7 @@ impl Segment {
 }
 
 /// All `PT_LOAD` headers of one ELF file, in the file's order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Segments(Vec<Segment>);
 
 impl Segments {

@@ -16,7 +16,7 @@ use crate::row::Row;
 use crate::row_choice::row_for;
 use crate::step::Step;
 
-/// The maximum number of frames of a stack.
+/// The maximum number of frames of a stack, unless it is set.
 const MAX_FRAMES: usize = 1024;
 
 /// The bytes of expressions that one walk may evaluate. A stack only of PLT entries and signals
@@ -40,13 +40,25 @@ pub struct WalkedFrame {
 }
 
 /// Unwinds stacks, of any number of processes.
-#[derive(Default)]
 pub struct Walker {
+    max_frames: usize,
     files: Vec<CallFrames>,
     rows: Vec<Row>,
     /// Row indexes by address; `None` for an address without a row.
     places: HashMap<(FileIdx, u64), Option<usize>>,
     context: UnwindContext<usize>,
+}
+
+impl Default for Walker {
+    fn default() -> Self {
+        Self {
+            max_frames: MAX_FRAMES,
+            files: Vec::new(),
+            rows: Vec::new(),
+            places: HashMap::new(),
+            context: UnwindContext::default(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Walker {
@@ -63,6 +75,11 @@ impl Walker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the maximum number of frames of a stack. By default it is 1,024.
+    pub fn set_max_frames(&mut self, max_frames: usize) {
+        self.max_frames = max_frames;
     }
 
     /// Adds a file, so that [`CodeMap`]s can refer to it. Returns `None` if there are 2^32
@@ -93,7 +110,7 @@ impl Walker {
         let mut registers = registers;
         registers.pc &= mask;
         let (mut is_exact, mut is_guessed, mut fuel) = (true, false, MAX_EVALUATED_BYTES);
-        for _ in 0..MAX_FRAMES {
+        for _ in 0..self.max_frames {
             let lookup_pc = match is_exact {
                 true => Some(registers.pc),
                 false => registers.pc.checked_sub(1),

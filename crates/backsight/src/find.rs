@@ -5,23 +5,27 @@
 //! and inode. It is looked for inside the given roots, on this host, and in debug directories (of
 //! which perf's cache is one to the command). An unproven file is not used for names: no name is better than a wrong one.
 //!
-//! The recorded process is not used to find its files. Its PID may have been reused, and the new
-//! process may have mapped a file with any build ID. If you know that the process is still
-//! alive, name its root: `--root /proc/PID/root`.
+//! The process of an earlier recording is not used to find its files. Its PID may have been reused,
+//! and the new process may have mapped a file with any build ID. If you know that the process is
+//! still alive, name its root: `--root /proc/PID/root`. Who records opens them while the process
+//! lives (`held_files.rs`).
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::BufReader;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use backsight_files::{ArchiveMember, By};
-use backsight_symbolize::{Cause, ModuleInput, Options, Symbolizer};
+use backsight_symbolize::{Cause, Kallsyms, ModuleInput, Options, Symbolizer};
 use backsight_types::{AbsAddr, BuildId, Device, Module, ModuleKind, Reason};
 use nix::sys::stat::{major, minor};
 
+use crate::held_files::HeldFiles;
 use crate::host::Host;
+use crate::jit::held_maps::HeldMaps;
 use crate::kernel::{
     IMAGE_PATH, Installed, KernelFiles, KernelOptions, ModuleNames, RunningKernel, kernel_module_of,
 };
@@ -41,12 +45,17 @@ pub struct ModuleFiles {
     host: Host,
     /// Shared by copies, since listing it takes a while.
     kernel: Arc<HostKernel>,
+    /// Files of processes that are being recorded. Shared by copies: the recorder fills it.
+    held: Arc<HeldFiles>,
+    held_maps: Arc<HeldMaps>,
 }
 
 /// What is known of the host's kernel, and of those that are installed.
 #[derive(Debug, Default)]
 struct HostKernel {
     installed: Installed,
+    /// Its list of symbols, which the kernel takes a while to print. `None` if it cannot be read.
+    list: OnceLock<Option<Arc<Kallsyms>>>,
     /// `None` if it lists no symbols for this user.
     running: OnceLock<Option<Arc<RunningKernel>>>,
 }
@@ -65,7 +74,7 @@ impl ModuleFiles {
     pub fn with_host(self, host: Host) -> Self {
         let kernel = Arc::new(HostKernel {
             installed: Installed::all(host.kernel_release.as_deref()),
-            running: OnceLock::new(),
+            ..HostKernel::default()
         });
         Self {
             host,
@@ -110,6 +119,16 @@ impl ModuleFiles {
     #[must_use]
     pub fn with_vmlinux(self, vmlinux: Option<PathBuf>) -> Self {
         Self { vmlinux, ..self }
+    }
+
+    /// Returns the files of processes that are being recorded.
+    pub(crate) fn held(&self) -> &HeldFiles {
+        &self.held
+    }
+
+    /// Returns where processes that are being recorded leave lists of names.
+    pub(crate) fn held_maps(&self) -> &HeldMaps {
+        &self.held_maps
     }
 
     /// Returns the options of the symbolizer.
@@ -177,10 +196,23 @@ impl ModuleFiles {
                 .with_root(root.clone())
                 .with_symbols(self.options.clone())
                 .with_vmlinux(self.vmlinux.clone());
-            RunningKernel::open(options).ok()
+            let is_same = self.host.kallsyms == Some(root.join("proc/kallsyms"));
+            match self.list_of_host().filter(|_| is_same) {
+                Some(list) => Some(RunningKernel::listed(options, list)),
+                None => RunningKernel::open(options).ok(),
+            }
         };
         let running = &self.kernel.running;
         running.get_or_init(|| open().map(Arc::new)).as_ref()
+    }
+
+    /// Returns the symbols that the host's kernel lists, if this user may see them.
+    pub(crate) fn list_of_host(&self) -> Option<Arc<Kallsyms>> {
+        let read = || {
+            let list = File::open(self.host.kallsyms.as_ref()?).ok()?;
+            Some(Arc::new(Kallsyms::read(BufReader::new(list)).ok()?))
+        };
+        self.kernel.list.get_or_init(read).clone()
     }
 
     /// Returns the build ID of the module of the host's kernel that has this path in a capture,
@@ -191,6 +223,10 @@ impl ModuleFiles {
     }
 
     fn file_of(&self, module: &Module) -> Result<(ModuleInput, bool), Reason> {
+        if let Some(file) = self.held.of(module) {
+            let path = Some(path_of(module).to_owned());
+            return Ok((ModuleInput::File { file, path }, false));
+        }
         let file = self.open(module)?;
         let by_path_alone =
             module.build_id.is_none() && !module.by_path && !is_same_file(&file, module);
@@ -207,10 +243,13 @@ impl ModuleFiles {
     /// # Errors
     /// The reason why there is no such file.
     pub fn open(&self, module: &Module) -> Result<File, Reason> {
+        if let Some(file) = self.held.of(module) {
+            return file.try_clone().map_err(|_| Reason::Unreadable);
+        }
         let path = path_of(module);
         let otherwise = match module.deleted {
             true => Reason::Deleted,
-            false => Reason::Unreadable,
+            false => self.held.refusal(module).unwrap_or(Reason::Unreadable),
         };
         let Some(id) = module.build_id else {
             let found = self.open_same(module, path);
@@ -262,8 +301,15 @@ impl ModuleFiles {
     /// tells whether this host's is the captured one.
     fn vdso_of(&self, module: &Module) -> Result<(ModuleInput, bool), Reason> {
         let wanted = module.build_id.ok_or(Reason::VdsoNoSymbols)?;
-        let image = self.host.vdso_with(wanted).ok_or(Reason::VdsoNoSymbols)?;
+        let image = self.vdso_with(wanted).ok_or(Reason::VdsoNoSymbols)?;
         Ok((ModuleInput::Bytes(image), false))
+    }
+
+    /// Returns the vDSO image with this build ID: the host's, or that of a process that was
+    /// recorded.
+    pub(crate) fn vdso_with(&self, wanted: BuildId) -> Option<Arc<[u8]>> {
+        let own = self.host.vdso_with(wanted);
+        own.or_else(|| self.held.vdso(wanted))
     }
 }
 

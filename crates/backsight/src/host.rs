@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use backsight_elf::Headers;
 use backsight_types::BuildId;
+use backsight_types::trace::Mmap;
 use nix::sys::utsname::uname;
 use vma_query::{Filter, NameBuf, ProcMaps, VmaName};
 
@@ -64,6 +65,19 @@ impl Host {
             host.machine = text(here.machine());
         }
         host
+    }
+
+    /// Returns the build ID of the vDSO image, if a mapping of a process of this boot is of the same
+    /// one. Processes of 32 bits, which are mapped below 4 GiB, have another.
+    pub(crate) fn vdso_like(&self, mapping: &Mmap) -> Option<BuildId> {
+        const CLASS: usize = 4;
+        const CLASS_64: u8 = 2;
+        let image = self.vdso.as_ref()?;
+        let is_64_bit = mapping.range.end.0 > u64::from(u32::MAX);
+        let is_like = usize::try_from(mapping.range.size()) == Ok(image.len())
+            && is_64_bit == (image.get(CLASS) == Some(&CLASS_64));
+        let headers = is_like.then(|| Headers::parse(&image[..]).ok())??;
+        headers.build_id
     }
 
     /// Returns the vDSO image, if it has this build ID.

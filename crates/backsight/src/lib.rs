@@ -45,9 +45,14 @@
 
 pub mod account;
 mod capture;
+mod descriptors;
 mod find;
+#[cfg(feature = "disassemble")]
+mod function_code;
 mod headers;
+mod held_files;
 mod host;
+mod introduced;
 mod jit;
 mod kernel;
 mod kernel_lines;
@@ -55,8 +60,10 @@ mod live;
 mod live_kernel;
 mod lookup;
 mod module_call_frames;
+mod module_code;
 mod module_shares;
 mod profile_symbolizer;
+mod stacks;
 mod symbol_file_rows;
 mod threads;
 
@@ -71,10 +78,12 @@ pub use backsight_symbolize as symbolize;
 pub use backsight_types as types;
 
 pub use capture::{
-    Ends, Finished, NotWalked, PerfData, ProfileBuilder, Recording, RecordingError,
-    RecordingOptions, Unproven, is_called, recording_files,
+    Ends, Finished, NotWalked, PerfData, ProcessLabel, ProcessLabelValue, ProfileBuilder,
+    Recording, RecordingError, RecordingOptions, Unproven, is_called, recording_files,
 };
 pub use find::ModuleFiles;
+#[cfg(feature = "disassemble")]
+pub use function_code::{CodeFrame, CodeInstruction, FoundCode, FunctionCode};
 pub use headers::{HeadersError, headers};
 pub use host::Host;
 pub use jit::live::LiveJit;
@@ -87,8 +96,13 @@ pub use live::{Live, LiveError, LiveOptions};
 pub use live_kernel::LiveKernelNames;
 pub use lookup::{Found, Known, Lookups};
 pub use module_call_frames::call_frames;
+pub use module_code::{ModuleCode, NoCode};
 pub use module_shares::{ModuleShare, module_shares};
 pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};
+pub use stacks::live_stacks::LiveStacks;
+pub use stacks::options::StackOptions;
+pub use stacks::refusal::StackRefusal;
+pub use stacks::thread_stack::{StackEnd, StackFrame, ThreadStack};
 pub use threads::LiveThread;
 
 /// The examples of the README.

@@ -10,6 +10,7 @@ use backsight_symbolize::{ModuleInput, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use vma_query::FileError;
 
+use crate::descriptors;
 use crate::jit::live::LiveJit;
 use crate::jit::options::MapsOf;
 use crate::kernel::{KernelError, KernelOptions, RunningKernel};
@@ -129,8 +130,10 @@ impl LiveOptions {
 
 /// A live process, and the symbols of the files that it has mapped.
 ///
-/// It keeps a file open for each module. If the process has mapped more files than this process
-/// may open (`ulimit -n`), the remaining modules get [`Reason::Unreadable`].
+/// A file is open for each module that was not looked up yet, at most as many as
+/// [`Budget::open_files`](backsight_symbolize::Budget::open_files) and a quarter of `ulimit -n`
+/// say. If one batch is the first of more modules than this process may open files, the remaining
+/// ones get [`Reason::Unreadable`].
 ///
 /// ```
 /// use backsight::Live;
@@ -185,6 +188,8 @@ impl Live {
         let of_session = of_session(proc_root.clone()).with_remapped_text(remapped_text);
         let session = Session::open(pid, of_session);
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
+        let budget = &mut symbols.budget;
+        budget.open_files = budget.open_files.min(descriptors::for_files());
         if symbols.roots.is_empty() {
             symbols.roots.push(root_of(pid, proc_root.as_deref()));
         }
@@ -297,8 +302,13 @@ impl Live {
         let pid = self.pid;
         normalized.map_err(|error| LiveError::Process { pid, error })?;
         let new = self.session.modules().iter().skip(self.known.len());
+        let known = self.known.len();
         self.known
             .extend(new.map(|module| introduce(&self.symbolizer, module)));
+        if self.known.len() > known {
+            // The symbolizer has them now, and closes those that it has mapped.
+            self.session.release_images(0);
+        }
         Ok(&self.outcomes)
     }
 
@@ -363,7 +373,7 @@ fn of_session(proc_root: Option<PathBuf>) -> backsight_normalize::Options {
 
 /// Returns the root directory of a process. If it may not be entered, no debug files are found
 /// there, and only the host's are used.
-fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
+pub(crate) fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
     let proc_root = proc_root.unwrap_or(Path::new("/proc"));
     proc_root.join(pid.to_string()).join("root")
 }

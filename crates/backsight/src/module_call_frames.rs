@@ -13,7 +13,7 @@ use crate::symbol_file_rows::symbol_file_rows;
 /// information.
 pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     if module.kind == ModuleKind::Vdso {
-        let image = files.host().vdso_with(module.build_id?)?;
+        let image = files.vdso_with(module.build_id?)?;
         return CallFrames::parse(&image);
     }
     // Segments are set only if the file's identity was proven.

@@ -10,7 +10,9 @@ use backsight_symbolize::{
 use backsight_types::{Lookup, ModuleIdx, Reason};
 use rayon::prelude::*;
 
+use crate::descriptors;
 use crate::find::ModuleFiles;
+use crate::introduced::Introduced;
 use crate::kernel_lines::{PhysicalFunction, wants_lines};
 use crate::lookup::Known;
 
@@ -29,6 +31,8 @@ pub struct ProfileSymbolizer {
     symbolizer: Symbolizer,
     files: ModuleFiles,
     known: HashMap<ModuleIdx, Known>,
+    /// The modules that are known.
+    introduced: Introduced,
     answers: Answers,
     /// Locations before this index have been looked up.
     done: usize,
@@ -48,12 +52,14 @@ impl ProfileSymbolizer {
     /// Creates a symbolizer that looks for modules in `files`.
     pub fn new(files: ModuleFiles) -> Self {
         let mut options = files.symbols().clone();
-        let kept = &mut options.budget.kept_bytes;
-        *kept = (*kept).min(KEPT_TABLE_BYTES);
+        let budget = &mut options.budget;
+        budget.kept_bytes = budget.kept_bytes.min(KEPT_TABLE_BYTES);
+        budget.open_files = budget.open_files.min(descriptors::for_files());
         Self {
             symbolizer: Symbolizer::new(options),
             files,
             known: HashMap::new(),
+            introduced: Introduced::default(),
             answers: Answers::default(),
             done: 0,
         }
@@ -66,6 +72,7 @@ impl ProfileSymbolizer {
     /// information. A name alone of a function of the kernel is replaced by frames with lines, if
     /// the kernel's files have them and agree that this function is there.
     pub fn look_up(&mut self, profile: &mut Profile) -> LookedUp {
+        self.meet_again(profile);
         let mut report = LookedUp {
             by_path_alone: self.introduce(profile),
             ..LookedUp::default()
@@ -78,9 +85,9 @@ impl ProfileSymbolizer {
         report
     }
 
-    /// Goes on with another profile that has the same modules with the same indices, such as the
-    /// next one of [`ProfileBuilder::take_profile`](crate::ProfileBuilder::take_profile). What was
-    /// read of the modules is kept.
+    /// Goes on with another profile, such as the next one of
+    /// [`ProfileBuilder::take_profile`](crate::ProfileBuilder::take_profile). What was read of
+    /// modules that it has, too, is kept; most quickly if they have the same indices.
     pub fn restart(&mut self) {
         self.done = 0;
     }
@@ -96,6 +103,7 @@ impl ProfileSymbolizer {
         order: &[ModuleIdx],
         at_once: usize,
     ) -> Vec<ModuleIdx> {
+        self.meet_again(profile);
         let mut first_location = HashMap::new();
         for location in &profile.locations {
             if let Some(module) = location.module {
@@ -135,7 +143,7 @@ impl ProfileSymbolizer {
             open_all();
         });
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.keep(found)
+        self.keep(profile, found)
     }
 
     /// Returns the symbolizer, which reports the files it looked for and the indexes it could
@@ -204,16 +212,45 @@ impl ProfileSymbolizer {
         let Self {
             symbolizer, files, ..
         } = &*self;
-        let found = wanted.into_par_iter().filter_map(|index| {
+        let introduce = |index: ModuleIdx| {
             let module = profile.module(index)?;
             Some((index, files.introduce(symbolizer, module)))
-        });
-        let found = found.collect();
-        self.keep(found)
+        };
+        let found = match wanted.len() {
+            0 | 1 => wanted.into_iter().filter_map(introduce).collect(),
+            _ => symbolizer.install(|| wanted.into_par_iter().filter_map(introduce).collect()),
+        };
+        self.keep(profile, found)
+    }
+
+    /// Finds the modules that are known in a profile that may be another one. Those that it does
+    /// not have are forgotten.
+    fn meet_again(&mut self, profile: &Profile) {
+        if self.done > 0 || self.introduced.are_in(profile) {
+            return;
+        }
+        let old = std::mem::take(&mut self.introduced);
+        let known = std::mem::take(&mut self.known);
+        let (same, gone) = old.moved(profile);
+        for (from, to) in same {
+            if let (Some(known), Some(module)) = (known.get(&from), profile.module(to)) {
+                self.known.insert(to, *known);
+                self.introduced.add(to, module);
+            }
+        }
+        let gone = gone.iter().filter_map(|index| known.get(index)?.id);
+        for id in gone {
+            self.symbolizer.remove(id);
+        }
     }
 
     /// Keeps what was found. Returns the modules whose files were accepted by path alone.
-    fn keep(&mut self, found: Vec<(ModuleIdx, Known)>) -> Vec<ModuleIdx> {
+    fn keep(&mut self, profile: &Profile, found: Vec<(ModuleIdx, Known)>) -> Vec<ModuleIdx> {
+        for (index, _) in &found {
+            if let Some(module) = profile.module(*index) {
+                self.introduced.add(*index, module);
+            }
+        }
         let by_path = found.iter().filter(|(_, known)| known.by_path_alone);
         let by_path = by_path.map(|(index, _)| *index).collect();
         self.known.extend(found);

@@ -117,7 +117,7 @@ fn made_by_hand(order: ByteOrder) -> Profile {
 }
 
 #[test]
-fn what_is_made_by_hand_comes_to_what_a_recording_comes_to() {
+fn events_by_hand_give_the_profile_of_a_recording() {
     let recorded = recorded();
     assert_eq!(recorded.samples.len(), SAMPLES.len());
     let modules: Vec<_> = recorded.modules.iter().map(|it| it.path_lossy()).collect();

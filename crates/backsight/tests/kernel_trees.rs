@@ -24,6 +24,10 @@ fn addresses_become_offsets_of_the_image_and_of_modules() {
         (TEXT + 0x1ff, place(image, 0x1ff, "second_of_image")),
         (TEXT + 0x2ff, place(image, 0x2ff, "third_of_image")),
         (TEXT - 1, None),
+        // Behind the mark of the code's end, and in data.
+        (TEXT + 0x300, place(image, 0x300, "")),
+        (TEXT + 0xfff, place(image, 0xfff, "")),
+        (TEXT + 0x1000, None),
         (MODULE - 1, None),
         (MODULE, place("[served]", 0, "served_first")),
         (MODULE + 0x101, place("[served]", 0x101, "served_second")),
@@ -53,6 +57,7 @@ fn addresses_become_offsets_of_the_image_and_of_modules() {
         _ => None,
     };
     assert_eq!(reason(TEXT - 1), Some(Reason::Kernel));
+    assert_eq!(reason(TEXT + 0x1000), Some(Reason::Kernel));
     assert_eq!(reason(0x1000), Some(Reason::Unmapped));
     assert_eq!(reason(0), Some(Reason::Unmapped));
     assert_eq!(kernel.shortfalls(), []);
@@ -172,11 +177,50 @@ fn modules_that_cannot_be_listed_are_said() {
         matches!(&shortfalls[..], [KernelShortfall::NoModules(_)]),
         "{shortfalls:?}"
     );
-    assert_eq!(at(&kernel, MODULE), None);
+    name_alone(&kernel, MODULE + 1, Some("served_first"));
+    // Behind the last function that is listed.
+    name_alone(&kernel, MODULE + 0x2_0000, None);
     tree.write("proc/modules", "served 8192 0 - Live 0x0000000000000000\n");
     let (path, modules) = (tree.path("proc/modules"), 1);
     let hidden = KernelShortfall::HiddenModules { path, modules };
-    assert_eq!(open(&tree).shortfalls(), [hidden]);
+    let kernel = open(&tree);
+    assert_eq!(kernel.shortfalls(), [hidden]);
+    name_alone(&kernel, MODULE + 1, Some("served_first"));
+    // In the list, another one is where it would be.
+    tree.write("proc/modules", "other 8192 0 - Live 0xffffffffc1000000\n");
+    name_alone(&open(&tree), MODULE + 1, None);
+}
+
+/// An address that has no place in a module, and a name if the kernel lists one.
+#[track_caller]
+fn name_alone(kernel: &RunningKernel, addr: u64, name: Option<&str>) {
+    let place = kernel.locate(AbsAddr(addr), Lookup::Exact);
+    assert_eq!(place.outcome, Outcome::Unresolved(Reason::Kernel));
+    let answer = kernel.answer(AbsAddr(addr), Lookup::Exact);
+    let names = answer.frames.iter().map(|frame| frame.function.as_deref());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        name.map(Some).into_iter().collect::<Vec<_>>()
+    );
+    let reason = name.is_none().then_some(Reason::Kernel);
+    assert_eq!((answer.module, answer.reason), (None, reason));
+}
+
+#[test]
+fn without_the_start_of_the_image_its_functions_have_names_alone() {
+    let tree = KernelTree::with_module();
+    let listed = kallsyms();
+    let lines = listed.lines();
+    let without = lines.filter(|line| !line.ends_with(" _text") && !line.ends_with(" _stext"));
+    let without: Vec<&str> = without.collect();
+    tree.write("proc/kallsyms", without.join("\n") + "\n");
+    let kernel = open(&tree);
+    let path = tree.path("proc/kallsyms");
+    assert_eq!(kernel.shortfalls(), [KernelShortfall::NoText { path }]);
+    name_alone(&kernel, TEXT + 0x101, Some("second_of_image"));
+    name_alone(&kernel, TEXT - 0x1000, None);
+    // Modules are listed.
+    assert_eq!(at(&kernel, MODULE), place("[served]", 0, "served_first"));
 }
 
 #[test]

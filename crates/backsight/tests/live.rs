@@ -85,7 +85,7 @@ fn a_thread_that_sleeps_stands_in_a_system_call() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_named() {
+fn unreadable_processes_are_named() {
     let never = u32::MAX >> 1;
     match Live::open(never) {
         Err(error @ LiveError::Process { pid, .. }) => {

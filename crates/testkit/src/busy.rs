@@ -87,6 +87,10 @@ int main(int count, char **words) {
     if (count > 2 && !strcmp(words[1], "spin")) spin(number);
     else if (count > 3 && !strcmp(words[1], "nap"))
         for (long i = 0; i < number; i++) slept += nap(atol(words[3]));
+    else if (count > 4 && !strcmp(words[1], "both")) {
+        spin(number);
+        for (long i = 0; i < atol(words[3]); i++) slept += nap(atol(words[4]));
+    }
     else if (count > 2 && !strcmp(words[1], "blocked")) slept = blocked(number);
     else return 2;
     printf("%llu\n", (unsigned long long)slept);
@@ -97,7 +101,7 @@ int main(int count, char **words) {
 /// Compiles the program, with frame pointers or without.
 ///
 /// `spin MS` calls `main`, `spin`, `work`, and there `hot` and `warm`, for so many milliseconds of
-/// processor time. `nap TIMES MS` sleeps, and
+/// processor time. `nap TIMES MS` sleeps, `both MS TIMES MS` does one after the other, and
 /// `blocked MS` waits for a lock that another thread holds; they print for how many nanoseconds.
 ///
 /// # Errors

@@ -34,6 +34,8 @@ pub enum Reply {
     Late(Vec<u8>, Duration),
     /// This status, without content.
     Status(u16),
+    /// This status, with this text.
+    Refusal(u16, String),
     /// 302, to this address.
     Redirect(String),
     /// No answer at all, until the client leaves.
@@ -205,6 +207,11 @@ fn send(mut stream: &TcpStream, shared: &Shared, reply: Reply) -> Option<()> {
         Reply::Status(status) => stream
             .write_all(head(&format!("{status} Said"), 0).as_bytes())
             .ok(),
+        Reply::Refusal(status, text) => {
+            let head = head(&format!("{status} Said"), text.len());
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(text.as_bytes()).ok()
+        }
         Reply::Redirect(to) => {
             let head = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).ok()

@@ -50,10 +50,12 @@ pub fn query_by_number(maps: &impl AsRawFd, request: u32, words: &mut [u64]) -> 
     assert!(words.len() >= WORDS && words[11] == 0 && words[12] == 0);
     let fits = words[0] <= size_of_val(words) as u64;
     assert!(fits || words[0] > 4096, "the kernel refuses larger ones");
+    // The number is an `int` on some C libraries, and negative there.
     // SAFETY: the kernel writes at most the smaller of its own structure and the size in the
     // first word, which `words` has; it rejects sizes above 4096, and unknown request numbers.
     // The addresses of both buffers are zero.
-    let status = unsafe { libc::ioctl(maps.as_raw_fd(), request.into(), words.as_mut_ptr()) };
+    let status =
+        unsafe { libc::ioctl(maps.as_raw_fd(), request as libc::Ioctl, words.as_mut_ptr()) };
     Errno::result(status).map(drop)
 }
 

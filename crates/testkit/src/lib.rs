@@ -18,6 +18,7 @@
 //! | [`openings`] | detects opens of files, FIFOs and devices |
 //! | [`old_kernel`] | a filter that makes `PROCMAP_QUERY` fail |
 //! | [`perf`] | recordings made by `perf`, and the output of `perf script` |
+//! | [`perfetto`] | traces of Perfetto, written by the numbers of their fields |
 //! | [`perf_file`] | handwritten recordings of features that no machine at hand can record |
 //! | [`tools`] | `readelf` and others, as oracles |
 //! | [`user`] | runs code as an unprivileged user |
@@ -34,6 +35,7 @@ pub mod archived;
 #[allow(unsafe_code, reason = "bpf(2), and the descriptors that it makes")]
 pub mod bpf;
 pub mod breakpad;
+pub mod browser;
 pub mod busy;
 pub mod child;
 #[cfg(feature = "differential")]
@@ -53,6 +55,9 @@ pub mod old_kernel;
 pub mod openings;
 pub mod perf;
 pub mod perf_file;
+pub mod perf_python;
+pub mod perfetto;
+pub mod publisher;
 mod skip;
 pub mod tools;
 pub mod user;

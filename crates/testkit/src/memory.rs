@@ -51,3 +51,19 @@ pub fn usage(command: &mut Command) -> Usage {
         processor: time(usage.ru_utime) + time(usage.ru_stime),
     }
 }
+
+/// Returns the processor time of this thread.
+///
+/// # Panics
+/// If the kernel has not got this clock.
+#[must_use]
+pub fn thread_time() -> Duration {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: the pointer is valid, and the kernel writes a time to it.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, time.as_mut_ptr()) };
+    assert_eq!(done, 0, "a clock of each thread");
+    // SAFETY: the structure consists of numbers, for which zeros are valid.
+    let time = unsafe { time.assume_init() };
+    let number = |number: i64| u64::try_from(number).expect("a time");
+    Duration::from_secs(number(time.tv_sec)) + Duration::from_nanos(number(time.tv_nsec))
+}

@@ -2,6 +2,7 @@
 //!
 //! Software clocks only: a virtual machine often has no hardware counters.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -82,6 +83,10 @@ pub fn program() -> Option<PathBuf> {
 /// # Errors
 /// Why it cannot be done here: there is no `perf`, or the kernel does not let us.
 ///
+/// perf 6.1 aborts while another recorder on the machine asks for build IDs: the kernel marks the
+/// records of all with a flag then, and perf takes a device for an ID of more than 20 bytes. So it
+/// is tried again.
+///
 /// # Panics
 /// When `perf` cannot be run.
 pub fn record(args: &[&str], command: &[&str]) -> Result<Recording, String> {
@@ -95,8 +100,14 @@ pub fn record(args: &[&str], command: &[&str]) -> Result<Recording, String> {
     if !to_pipe {
         record.arg("-o").arg(&data);
     }
-    let made = record.arg("--").args(command).stdin(Stdio::null()).output();
-    let made = made.expect("perf runs");
+    record.arg("--").args(command).stdin(Stdio::null());
+    let mut made = record.output().expect("perf runs");
+    for _ in 0..MAX_ABORTS {
+        if made.status.signal().is_none() {
+            break;
+        }
+        made = record.output().expect("perf runs");
+    }
     if !made.status.success() {
         return Err(said(&made));
     }
@@ -105,6 +116,9 @@ pub fn record(args: &[&str], command: &[&str]) -> Result<Recording, String> {
     }
     Ok(Recording { dir, data })
 }
+
+/// How often a recording is tried again.
+const MAX_ABORTS: usize = 20;
 
 fn said(made: &Output) -> String {
     let text = String::from_utf8_lossy(&made.stderr);

@@ -1,7 +1,7 @@
 //! The errors of this crate.
 
-use std::io;
 use std::path::PathBuf;
+use std::{error, fmt, io};
 
 use nix::errno::Errno;
 
@@ -9,39 +9,31 @@ use nix::errno::Errno;
 pub type FileError = backsight_types::FileError<io::Error>;
 
 /// A failed VMA query.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no such process, or `/proc` hides it from the caller (`hidepid`).
-    #[error("no such process")]
     NoSuchProcess,
     /// The process ended, before or during the query, or replaced its program by `exec`
     /// since it was opened. Kernel threads and zombies give the same error, as they have
     /// no user memory.
-    #[error("the process has ended, has exec'd, or has no user memory")]
     ProcessGone,
     /// The caller may not ptrace-read the process (see `ptrace(2)`, "Ptrace
     /// access mode checking").
-    #[error(transparent)]
     Denied(FileError),
     /// The kernel has no `PROCMAP_QUERY` (Linux before 6.11, gVisor, a seccomp filter),
     /// and the caller allowed no other backend. The text backend works.
-    #[error("this kernel does not answer PROCMAP_QUERY")]
     Unsupported,
     /// The file descriptor that was handed in is not a maps file.
-    #[error("not a /proc/PID/maps file")]
     NotMaps,
     /// The other end of the socket was closed before a maps file arrived.
-    #[error("the other end of the socket is closed")]
     PeerClosed,
     /// A message arrived over the socket, but it did not carry exactly one descriptor.
-    #[error("no maps file arrived over the socket: {reason}")]
     NotPassed {
         /// What arrived instead.
         reason: &'static str,
     },
     /// A line that is not of the format of `/proc/PID/maps`.
-    #[error("malformed maps text, line {line}: {reason}")]
     Malformed {
         /// The line number, counted from 1.
         line: usize,
@@ -50,11 +42,41 @@ pub enum Error {
     },
     /// The process changed its mappings while its maps text was read: each of several
     /// attempts gave ranges that overlap or are out of order.
-    #[error("the maps text kept changing while it was read")]
     Torn,
     /// Any other failure of a system call.
-    #[error(transparent)]
     Io(FileError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchProcess => f.write_str("no such process"),
+            Self::ProcessGone => {
+                f.write_str("the process has ended, has exec'd, or has no user memory")
+            }
+            Self::Denied(error) | Self::Io(error) => error.fmt(f),
+            Self::Unsupported => f.write_str("this kernel does not answer PROCMAP_QUERY"),
+            Self::NotMaps => f.write_str("not a /proc/PID/maps file"),
+            Self::PeerClosed => f.write_str("the other end of the socket is closed"),
+            Self::NotPassed { reason } => {
+                write!(f, "no maps file arrived over the socket: {reason}")
+            }
+            Self::Malformed { line, reason } => {
+                write!(f, "malformed maps text, line {line}: {reason}")
+            }
+            Self::Torn => f.write_str("the maps text kept changing while it was read"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            // Its own text is that of this error already.
+            Self::Denied(error) | Self::Io(error) => error.source(),
+            _ => None,
+        }
+    }
 }
 
 /// The result of this crate's functions.

@@ -17,7 +17,7 @@
 //! | a file's VMA | the file's build ID | [`ProcMaps::query_build_id`] |
 //! | many addresses, unsorted | their VMAs at one time | [`ProcMaps::snapshot`] |
 //! | a saved maps text | any of these | [`Snapshot::parse`] |
-//! | no access to the process | a maps file that a helper opened | [`ProcMaps::receive_from`] |
+//! | no access to the process | a maps file that a helper, or the process itself, opened | [`ProcMaps::receive_from`] |
 //!
 //! # One address
 //! ```
@@ -131,6 +131,16 @@
 //! # Ok(())
 //! # }
 //! ```
+//! A process needs no rights for its own maps file (`ProcMaps::open_self`), so it can pass
+//! itself to an agent that may not open it. What the receiver gets and does not get:
+//!
+//! | by the maps file alone | |
+//! |---|---|
+//! | all VMAs, by ioctl and by text | yes, until the process ends or calls `execve` |
+//! | build IDs | yes, by ioctl: the kernel reads them from the mapped files; by text there are none |
+//! | another thread's maps file, when the first thread ends | no: the receiver has no [directory](ProcMaps::directory) |
+//! | files by their path in the process's root | with [`ProcMaps::send_with_root`], if their permissions allow it |
+//! | `map_files`, memory, registers | no: these are checked when they are opened, against the receiver |
 //!
 //! # Old kernels
 //! [`Backend::Auto`] tries the ioctl first. If the kernel refuses it (before 6.11, or
@@ -191,15 +201,14 @@ mod ioctl;
 mod lines;
 mod maps;
 mod maps_file;
+#[expect(unsafe_code, reason = "descriptors are sent and received as numbers")]
+mod message;
 mod name;
 mod open;
 mod pass_fd;
 mod query;
 mod snapshot;
-#[expect(
-    unsafe_code,
-    reason = "the ioctl, and descriptors that are received as numbers"
-)]
+#[expect(unsafe_code, reason = "the ioctl")]
 mod sys;
 mod text;
 mod text_walk;

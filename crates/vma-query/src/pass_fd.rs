@@ -1,39 +1,49 @@
 //! Passing an open maps file to another process over a Unix socket.
 //!
 //! The kernel checks access to a process only when its maps file is opened. So a
-//! privileged process can open it and pass it to an unprivileged one:
+//! privileged process can open it and pass it to an unprivileged one, and a process, which
+//! may always open its own, can pass itself:
 //!
 //! ```text
-//!   privileged helper               worker of any user
+//!   privileged helper, or the       worker, or agent, of any user
+//!   process itself
 //!   ProcMaps::open(pid)
 //!   maps.send_over(&socket) ──────▶ ProcMaps::receive_from(&socket)
 //!                                   maps.query(…), Session::new(maps, …)
 //! ```
 //!
-//! The message is one byte with one descriptor (`SCM_RIGHTS`). The receiver checks what
-//! arrives: see [`OpenOptions::receive_from`].
+//! Source: `proc_maps_open` in Linux `fs/proc/task_mmu.c` calls `proc_mem_open` with
+//! `PTRACE_MODE_READ`, which asks `mm_access` in `kernel/fork.c`; a process's own memory
+//! passes there without a check. `do_procmap_query`, and reading the text, only ask
+//! whether that memory is still there (`mmget_not_zero`).
+//!
+//! The message is one byte with one descriptor (`SCM_RIGHTS`), or two: the second is the
+//! root directory of the process, to find its files in. The receiver checks what arrives:
+//! see [`OpenOptions::receive_from`] and [`OpenOptions::receive_with_root`].
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use backsight_types::AbsAddr;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use crate::error::{Error, Result};
 use crate::maps::ProcMaps;
+use crate::message;
 use crate::name::DELETED;
 use crate::open::OpenOptions;
 use crate::query::Query;
-use crate::sys;
 
 /// A message needs a payload to carry a descriptor.
-const PAYLOAD: &[u8] = b"m";
+const PAYLOAD: [u8; 1] = *b"m";
+
+/// What is wrong with a message that has more descriptors than are expected.
+const MORE_THAN_ONE: &str = "more than one descriptor";
 
 /// A query that every process with user memory answers.
 const ANY: Query = Query::covering_or_next(AbsAddr(0));
@@ -48,27 +58,32 @@ impl ProcMaps {
     /// would be useless to the receiver; [`Error::Io`], for example when the socket is
     /// not a Unix socket or would block.
     pub fn send_over(&self, socket: impl AsFd) -> Result<()> {
+        self.send(socket.as_fd(), None)
+    }
+
+    /// Sends the maps file as [`send_over`](Self::send_over) does, and with it the root
+    /// directory of the process: that of `/` for a process that sends itself. With it, the
+    /// receiver can open the files that are mapped, as far as the permissions of these files
+    /// allow it.
+    ///
+    /// # Errors
+    /// As [`send_over`](Self::send_over).
+    pub fn send_with_root(&self, socket: impl AsFd, root: impl AsFd) -> Result<()> {
+        self.send(socket.as_fd(), Some(root.as_fd()))
+    }
+
+    fn send(&self, socket: BorrowedFd<'_>, root: Option<BorrowedFd<'_>>) -> Result<()> {
         // This also switches to another thread if the first one has ended.
         match self.query(ANY) {
             Ok(_) | Err(Error::Unsupported) => {}
             Err(why) => return Err(why),
         }
-        let socket = socket.as_fd().as_raw_fd();
-        let maps = [self.as_fd().as_raw_fd()];
-        let with = [ControlMessage::ScmRights(&maps)];
-        loop {
-            // Writing to a closed socket must not raise SIGPIPE.
-            let flags = MsgFlags::MSG_NOSIGNAL;
-            let sent = sendmsg::<()>(socket, &[IoSlice::new(PAYLOAD)], &with, flags, None);
-            match sent {
-                Ok(_) => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => {
-                    return Err(Error::PeerClosed);
-                }
-                Err(errno) => return Err(Error::of_descriptor("send the maps file", errno)),
-            }
-        }
+        let files: Vec<BorrowedFd<'_>> = std::iter::once(self.as_fd()).chain(root).collect();
+        let mut payload = PAYLOAD;
+        message::send(socket, &mut payload, &files).map_err(|errno| match errno {
+            Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN => Error::PeerClosed,
+            errno => Error::of_descriptor("send the maps file", errno),
+        })
     }
 
     /// Receives a maps file over a Unix socket, with the default [`OpenOptions`].
@@ -94,27 +109,32 @@ impl OpenOptions {
     /// else arrived; [`Error::Io`], for example with `EMFILE` when this process may open
     /// no more files, or when the socket would block.
     pub fn receive_from(&self, socket: impl AsFd) -> Result<ProcMaps> {
-        let socket = socket.as_fd();
-        let mut payload = [0; PAYLOAD.len()];
-        let received = match sys::receive(socket, &mut payload) {
-            Ok(received) => received,
-            Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(Error::PeerClosed),
-            Err(errno) => return Err(Error::of_descriptor("receive a maps file", errno)),
-        };
-        let not_passed = |reason| Err(Error::NotPassed { reason });
-        if received.cut_off {
-            if received.files.is_empty() {
-                check_free_descriptor(socket)?;
-            }
-            return not_passed("descriptors or other control data were cut off");
+        match received(socket.as_fd())? {
+            (maps, None) => self.checked(maps),
+            (_, Some(_)) => Err(Error::NotPassed {
+                reason: MORE_THAN_ONE,
+            }),
         }
-        let mut files = received.files.into_iter();
-        match (files.next(), files.next()) {
-            (None, _) if received.bytes == 0 => Err(Error::PeerClosed),
-            (None, _) => not_passed("a message without a descriptor"),
-            (Some(_), Some(_)) => not_passed("more than one descriptor"),
-            (Some(file), None) => self.checked(file),
+    }
+
+    /// Receives a maps file as [`receive_from`](Self::receive_from) does, and with it the
+    /// root directory of the process, if [`ProcMaps::send_with_root`] sent one.
+    ///
+    /// The root must be a directory. Nothing else about it can be verified: it may be any
+    /// directory that the sender may open. A file that is found in it is the mapped one only
+    /// if that is proven, as `backsight_normalize::Session` does.
+    ///
+    /// # Errors
+    /// As [`receive_from`](Self::receive_from).
+    pub fn receive_with_root(&self, socket: impl AsFd) -> Result<(ProcMaps, Option<OwnedFd>)> {
+        let (maps, root) = received(socket.as_fd())?;
+        let root = root.map(File::from);
+        let is_directory = |root: &File| root.metadata().is_ok_and(|it| it.is_dir());
+        if !root.iter().all(is_directory) {
+            let reason = "a second descriptor that is no directory";
+            return Err(Error::NotPassed { reason });
         }
+        Ok((self.checked(maps)?, root.map(OwnedFd::from)))
     }
 
     fn checked(&self, file: OwnedFd) -> Result<ProcMaps> {
@@ -131,6 +151,32 @@ impl OpenOptions {
             // In a sandbox without /proc, a query proves that it is a maps file.
             Err(_) => maps.query(ANY).map(|_| maps),
         }
+    }
+}
+
+/// Returns the descriptors of a message that has one or two.
+fn received(socket: BorrowedFd<'_>) -> Result<(OwnedFd, Option<OwnedFd>)> {
+    let mut payload = [0; PAYLOAD.len()];
+    let received = match message::receive(socket, &mut payload) {
+        Ok(received) => received,
+        Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(Error::PeerClosed),
+        Err(errno) => return Err(Error::of_descriptor("receive a maps file", errno)),
+    };
+    let not_passed = |reason| Err(Error::NotPassed { reason });
+    if received.cut_off {
+        if received.files.is_empty() {
+            check_free_descriptor(socket)?;
+        }
+        return not_passed("descriptors or other control data were cut off");
+    }
+    let mut files = received.files.into_iter();
+    match (files.next(), files.next(), files.next()) {
+        (None, ..) if received.bytes == 0 => Err(Error::PeerClosed),
+        (None, ..) => not_passed("a message without a descriptor"),
+        (Some(_), Some(_), Some(_)) => not_passed(MORE_THAN_ONE),
+        (Some(maps), root, None) => Ok((maps, root)),
+        // `next` ended before.
+        (Some(maps), None, Some(_)) => Ok((maps, None)),
     }
 }
 

@@ -1,17 +1,14 @@
-//! The ABI of `PROCMAP_QUERY`, and the descriptors in received messages. This file has
-//! all the `unsafe` code of the crate.
+//! The ABI of `PROCMAP_QUERY`. This file and `message.rs` have all the `unsafe` code of the
+//! crate.
 //!
 //! Source: `struct procmap_query` in Linux `include/uapi/linux/fs.h`, since 6.11.
 //! The structure is the same for 32 and 64-bit programs.
 
 use std::fs::File;
-use std::io::IoSliceMut;
 use std::mem::offset_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::libc;
-use nix::sys::socket::{MsgFlags, recvmsg};
 
 /// `PROCMAP_QUERY_COVERING_OR_NEXT_VMA`.
 pub(crate) const COVERING_OR_NEXT: u64 = 0x10;
@@ -60,7 +57,10 @@ const _: () = assert!(offset_of!(ProcmapQuery, dev_major) == 72);
 const _: () = assert!(offset_of!(ProcmapQuery, vma_name_size) == 80);
 const _: () = assert!(offset_of!(ProcmapQuery, vma_name_addr) == 88);
 const _: () = assert!(offset_of!(ProcmapQuery, build_id_addr) == 96);
-const _: () = assert!(nix::request_code_readwrite!(b'f', 17, SIZE as usize) == 0xC068_6611);
+// As 32 bits, which the kernel compares: C libraries declare the number as `unsigned long` or, as
+// musl and Android's do, as `int`, where it is negative.
+const NUMBER: u32 = nix::request_code_readwrite!(b'f', 17, SIZE as usize) as u32;
+const _: () = assert!(NUMBER == 0xC068_6611);
 
 mod raw {
     nix::ioctl_readwrite!(
@@ -144,85 +144,6 @@ fn buffer_fields<T>(buffer: *mut T, len: usize) -> (u64, u32) {
     (buffer as u64, u32::try_from(len).unwrap_or(u32::MAX))
 }
 
-/// A received message.
-#[derive(Debug)]
-pub(crate) struct Received {
-    /// The length of its payload in bytes; 0 if the other end is closed.
-    pub(crate) bytes: usize,
-    /// All descriptors that arrived with it. Dropping them closes them.
-    pub(crate) files: Vec<OwnedFd>,
-    /// Whether control data was cut off: it did not fit the buffer, or this process may
-    /// not open that many files.
-    pub(crate) cut_off: bool,
-}
-
-/// The size of the control buffer: room for as many descriptors as a message can have
-/// (`SCM_MAX_FD`, 253), and for credentials and security labels if they are enabled on
-/// the socket.
-const CONTROL_ROOM: usize = 8192;
-
-/// `SCM_PIDFD` (Linux 6.5), which carries a descriptor too.
-const SCM_PIDFD: i32 = 4;
-
-/// Receives one message, and takes ownership of every descriptor in it. The call is
-/// repeated when a signal interrupts it.
-///
-/// # Errors
-/// Those of `recvmsg`.
-pub(crate) fn receive(socket: BorrowedFd<'_>, payload: &mut [u8]) -> Result<Received, Errno> {
-    // Zeroed, so that the end of the control messages is recognized by a zero length.
-    let mut control = vec![0; CONTROL_ROOM];
-    let (bytes, flags) = loop {
-        let mut payload = [IoSliceMut::new(payload)];
-        let (socket, flags) = (socket.as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
-        match recvmsg::<()>(socket, &mut payload, Some(&mut control), flags) {
-            Ok(message) => break (message.bytes, message.flags),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    };
-    // The iterator of nix rejects messages that were cut off; the descriptors that had
-    // arrived with them would never be closed.
-    let own = |raw| {
-        // SAFETY: the kernel wrote this number into `control` for a descriptor that it
-        // opened in this call. The buffer is local and was zeroed before, so it contains
-        // no other numbers, and nothing else owns the descriptor.
-        unsafe { OwnedFd::from_raw_fd(raw) }
-    };
-    Ok(Received {
-        bytes,
-        files: descriptors(&control).into_iter().map(own).collect(),
-        cut_off: flags.contains(MsgFlags::MSG_CTRUNC),
-    })
-}
-
-/// Returns the numbers of all descriptors in control data. Its layout, from `cmsg(3)`:
-/// length including the header, level and type, data, padding.
-fn descriptors(control: &[u8]) -> Vec<RawFd> {
-    const LEVEL: usize = size_of::<usize>();
-    const KIND: usize = LEVEL + size_of::<i32>();
-    const DATA: usize = KIND + size_of::<i32>();
-    let int = |bytes: &[u8]| bytes.try_into().map(i32::from_ne_bytes).ok();
-    let mut found = Vec::new();
-    let mut rest = control;
-    while let Some((len, _)) = rest.split_first_chunk() {
-        let len = usize::from_ne_bytes(*len);
-        let Some(message) = rest.get(..len.min(rest.len())).filter(|_| len >= DATA) else {
-            break;
-        };
-        let level = message.get(LEVEL..KIND).and_then(int);
-        let kind = message.get(KIND..DATA).and_then(int);
-        if level == Some(libc::SOL_SOCKET) && matches!(kind, Some(libc::SCM_RIGHTS | SCM_PIDFD)) {
-            let numbers = message.get(DATA..).unwrap_or_default().chunks_exact(4);
-            // A pidfd that could not be created is a negative errno.
-            found.extend(numbers.filter_map(int).filter(|number| *number >= 0));
-        }
-        let padded = len.checked_next_multiple_of(size_of::<usize>());
-        rest = padded.and_then(|len| rest.get(len..)).unwrap_or_default();
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     //! Queries that the safe wrapper never makes.
@@ -231,7 +152,7 @@ mod tests {
 
     use nix::errno::Errno;
 
-    use super::{COVERING_OR_NEXT, ProcmapQuery, SIZE, descriptors};
+    use super::{COVERING_OR_NEXT, ProcmapQuery, SIZE};
 
     fn ask(change: impl FnOnce(&mut ProcmapQuery)) -> Result<(), Errno> {
         let maps = File::open("/proc/self/maps").unwrap();
@@ -295,55 +216,5 @@ mod tests {
         let mut query = ProcmapQuery::new(COVERING_OR_NEXT, 0);
         let answer = query.run(&maps, &mut Vec::with_capacity(2), &mut []);
         assert_eq!(answer.map(drop), Err(Errno::ENAMETOOLONG));
-    }
-
-    type Messages<'a> = &'a [(i32, i32, &'a [i32])];
-
-    fn control(messages: Messages<'_>) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (level, kind, data) in messages {
-            let len = size_of::<usize>() + 8 + size_of_val(*data);
-            bytes.extend(len.to_ne_bytes());
-            for number in [level, kind].into_iter().chain(*data) {
-                bytes.extend(number.to_ne_bytes());
-            }
-            bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0);
-        }
-        bytes
-    }
-
-    #[test]
-    fn every_descriptor_in_control_data_is_found() {
-        let socket = super::libc::SOL_SOCKET;
-        let (rights, credentials) = (super::libc::SCM_RIGHTS, super::libc::SCM_CREDENTIALS);
-        let cases: [(Messages<'_>, &[i32]); 6] = [
-            (&[], &[]),
-            (&[(socket, rights, &[7])], &[7]),
-            (&[(socket, rights, &[7, 8, 9])], &[7, 8, 9]),
-            (
-                &[(socket, credentials, &[1, 2, 3]), (socket, rights, &[4])],
-                &[4],
-            ),
-            (
-                &[
-                    (socket, super::SCM_PIDFD, &[5]),
-                    (socket, super::SCM_PIDFD, &[-3]),
-                ],
-                &[5],
-            ),
-            (&[(socket + 1, rights, &[6])], &[]),
-        ];
-        for (messages, want) in cases {
-            let mut bytes = control(messages);
-            assert_eq!(descriptors(&bytes), want, "{messages:?}");
-            bytes.extend([0; 64]);
-            assert_eq!(descriptors(&bytes), want, "zeros end {messages:?}");
-        }
-        let mut long = control(&[(socket, rights, &[7, 8])]);
-        long[0] = 0xff;
-        assert_eq!(descriptors(&long), [7, 8], "a length beyond the end");
-        for len in 0..long.len() {
-            let _ = descriptors(&long[..len]);
-        }
     }
 }

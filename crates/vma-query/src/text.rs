@@ -309,7 +309,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_kernel_prints_is_read_back(
+        fn printed_lines_are_read_back(
             (start, size) in (0..u64::MAX - 1).prop_flat_map(|s| (Just(s), 1..=u64::MAX - s)),
             bits in 0_u8..16,
             offset in any::<u64>(),

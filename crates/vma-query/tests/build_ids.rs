@@ -90,7 +90,7 @@ fn a_deleted_and_a_replaced_file_keep_theirs() {
 }
 
 #[test]
-fn what_is_no_elf_file_has_none() {
+fn other_files_have_no_build_id() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("text");
     fs::write(&text, vec![b'x'; 8192]).unwrap();

@@ -111,7 +111,7 @@ fn a_size_from_24_to_4096_is_answered_as_far_as_it_goes() {
 }
 
 #[test]
-fn what_the_kernel_does_not_know_must_be_zero() {
+fn unknown_flags_must_be_zero() {
     let maps = own_maps();
     for size in [112, 120, 4096] {
         for word in [WORDS, size / 8 - 1] {

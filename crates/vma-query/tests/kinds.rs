@@ -170,7 +170,7 @@ fn the_first_segment_of_an_ipc_namespace_has_inode_0() {
 }
 
 #[test]
-fn what_uprobes_need() {
+fn uprobes_have_their_vmas() {
     let mut child = Child::spawn();
     if child.uprobe(false).is_none() {
         return skip("only root sets uprobes, on x86-64");
@@ -190,7 +190,7 @@ fn what_uprobes_need() {
 }
 
 #[test]
-fn what_the_kernel_maps_by_itself() {
+fn mappings_of_the_kernel_are_named() {
     let child = Child::spawn();
     let text = naive::text_of(child.pid()).unwrap();
     let mut found = 0;

@@ -152,36 +152,33 @@ fn without_descriptors_nothing_opens_and_what_is_open_answers() {
 }
 
 #[test]
-fn what_cannot_be_learnt_without_descriptors_is_learnt_later() {
-    alone(
-        "what_cannot_be_learnt_without_descriptors_is_learnt_later",
-        || {
-            let child = Child::spawn();
-            let maps = ProcMaps::open(child.pid()).unwrap();
-            let want = text(child.pid());
-            let last = Query::covering(AbsAddr(want.last().unwrap().start));
-            // The [vsyscall] page, while no text can be opened.
-            let found = with_room_for(0, || maps.query(last)).unwrap();
-            assert_eq!(found, maps.query(last).unwrap());
-            assert!(found.is_some());
+fn facts_missed_without_descriptors_are_read_later() {
+    alone("facts_missed_without_descriptors_are_read_later", || {
+        let child = Child::spawn();
+        let maps = ProcMaps::open(child.pid()).unwrap();
+        let want = text(child.pid());
+        let last = Query::covering(AbsAddr(want.last().unwrap().start));
+        // The [vsyscall] page, while no text can be opened.
+        let found = with_room_for(0, || maps.query(last)).unwrap();
+        assert_eq!(found, maps.query(last).unwrap());
+        assert!(found.is_some());
 
-            // Whether the kernel supports the ioctl, while it cannot be probed.
-            let null = || OpenOptions::new().from_fd(File::open("/dev/null").unwrap().into());
-            let unknown = null();
-            let said = with_room_for(0, || unknown.query(FIRST));
-            assert!(said.is_err(), "{said:?}");
-            let by = if ioctl_answers() {
-                Backend::Ioctl
-            } else {
-                Backend::Text
-            };
-            let after = ProcMaps::open(child.pid()).unwrap();
-            assert_eq!(walk(&after).unwrap(), want);
-            assert_eq!(after.backend(), by);
-            if ioctl_answers() {
-                let said = null().query(FIRST);
-                assert!(matches!(said, Err(Error::NotMaps)), "{said:?}");
-            }
-        },
-    );
+        // Whether the kernel supports the ioctl, while it cannot be probed.
+        let null = || OpenOptions::new().from_fd(File::open("/dev/null").unwrap().into());
+        let unknown = null();
+        let said = with_room_for(0, || unknown.query(FIRST));
+        assert!(said.is_err(), "{said:?}");
+        let by = if ioctl_answers() {
+            Backend::Ioctl
+        } else {
+            Backend::Text
+        };
+        let after = ProcMaps::open(child.pid()).unwrap();
+        assert_eq!(walk(&after).unwrap(), want);
+        assert_eq!(after.backend(), by);
+        if ioctl_answers() {
+            let said = null().query(FIRST);
+            assert!(matches!(said, Err(Error::NotMaps)), "{said:?}");
+        }
+    });
 }

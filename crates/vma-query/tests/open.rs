@@ -82,7 +82,7 @@ fn where_there_is_no_proc_there_is_no_process() {
 }
 
 #[test]
-fn what_may_not_be_opened_is_named_with_the_reason() {
+fn maps_that_may_not_be_opened_have_a_reason() {
     let file = tempfile::tempdir().unwrap();
     let maps = file.path().join("7/maps");
     fs::create_dir(file.path().join("7")).unwrap();

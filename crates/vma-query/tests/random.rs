@@ -53,7 +53,7 @@ fn not_printed_alike(name: Vec<u8>) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_read_back(lines in lines()) {
+    fn printed_lines_are_read_back(lines in lines()) {
         let saved = Snapshot::parse(&maps::text(&lines)).unwrap();
         let read: Vec<Line> = saved.iter().map(|it| line(it.vma, it.raw_name)).collect();
         prop_assert_eq!(read, lines);

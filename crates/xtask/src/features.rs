@@ -1,5 +1,7 @@
-//! Each shipped crate builds without its features, and with each of them alone.
+//! Each shipped crate builds without its features, and with each of them alone; and the crates
+//! that are to be embedded everywhere bring few others.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::root::root;
@@ -22,6 +24,15 @@ pub(crate) fn run() -> Result<String, String> {
             failed.push(format!("cargo check {}", args.join(" ")));
         }
     }
+    for (name, most) in SMALL {
+        let bring = crates_with(name)?;
+        if bring.len() > most {
+            failed.push(format!(
+                "{name} brings {} crates, itself included, more than {most}: {bring:?}",
+                bring.len()
+            ));
+        }
+    }
     match failed.as_slice() {
         [] => Ok(format!(
             "features: {} crates build, in {} ways",
@@ -29,6 +40,40 @@ pub(crate) fn run() -> Result<String, String> {
             runs.len()
         )),
         _ => Err(format!("features: these fail\n{}", failed.join("\n"))),
+    }
+}
+
+/// Crates, and how many they may be at most with all that they need when built without
+/// features (docs/EMBEDDING.md).
+const SMALL: [(&str, usize); 2] = [("vma-query", 8), ("backsight-normalize", 14)];
+
+/// Returns all crates that this one needs, and itself.
+fn crates_with(name: &str) -> Result<BTreeSet<String>, String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    let told = cargo
+        .current_dir(root())
+        .args([
+            "tree",
+            "--locked",
+            "--no-default-features",
+            "-e",
+            "normal,build",
+        ])
+        .args(["--prefix", "none", "--format", "{p}", "-p", name])
+        .output()
+        .map_err(|why| format!("cargo tree: {why}"))?;
+    let text = String::from_utf8_lossy(&told.stdout);
+    let named = text.lines().filter_map(|line| line.split(' ').next());
+    let all: BTreeSet<String> = named
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    match told.status.success() && !all.is_empty() {
+        true => Ok(all),
+        false => Err(format!(
+            "cargo tree: {}",
+            String::from_utf8_lossy(&told.stderr)
+        )),
     }
 }
 

@@ -179,7 +179,8 @@ fn prepared(
     suites::fetch(machine).map_err(Stop::into_lack)?;
     println!("kernels: builds the suites for {}", machine.arch);
     let suites = suites::build(machine)?;
-    let packed = programs.packed(machine, &suites);
+    let on_device = suites::build_on_device(machine)?;
+    let packed = programs.packed(machine, &suites, &on_device);
     let archive = packed.map_err(Stop::into_lack)?;
     if machine.is_this_one() {
         let mut report = boot::here(&suites).map_err(Stop::CannotBeHad)?;
@@ -303,8 +304,14 @@ impl Programs {
     }
 
     /// Returns the archive that every guest of this architecture boots with.
-    fn packed(&self, machine: &Machine, suites: &[Suite]) -> Result<Vec<u8>, Stop> {
-        Ok(guest::archive(machine, suites, &self.debian, &self.work)?)
+    fn packed(
+        &self,
+        machine: &Machine,
+        suites: &[Suite],
+        on_device: &Path,
+    ) -> Result<Vec<u8>, Stop> {
+        let Self { debian, work } = self;
+        Ok(guest::archive(machine, suites, on_device, debian, work)?)
     }
 
     /// Writes the archive of one guest: that of all, and behind it the modules of its kernel. The

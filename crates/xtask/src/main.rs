@@ -4,6 +4,7 @@
 //! tidy [--floors]               the invariants that a scan of the text can hold; or on
 //!                               how many floors the files of each crate stand
 //! features                      each shipped crate builds with each feature alone
+//! targets [TRIPLE…]             the libraries and the command build for musl, 32 bits
 //! surface [--check]             the public items of each library, in docs/surface/
 //! licenses                      each dependency has a licence that deny.toml allows
 //! package                       each shipped crate can be packaged, with what it should have
@@ -15,7 +16,7 @@
 //! workloads [--dir DIR] [NAME…] the large programs that symbolization is measured on
 //! differential [--dir DIR] [NAME…|FILE…]
 //!                               programs of Debian's packages, asked of us and of others
-//! agent-bench PROGRAM [SECONDS] what `PROGRAM record` costs, and how right it is, beside perf
+//! agent-bench PROGRAM [--short] [ROW...] what `PROGRAM record` costs, and how right it is, beside perf
 //! exports [--dir DIR]           exported functions of stripped libraries have names
 //! ```
 //!
@@ -34,9 +35,11 @@ mod licenses;
 mod old_kernel;
 mod package;
 mod root;
+mod rust_std;
 mod shipped;
 mod stop;
 mod surface;
+mod targets;
 mod tidy;
 mod workloads;
 
@@ -44,11 +47,11 @@ use std::process::ExitCode;
 
 use root::root;
 
-const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | licenses | package | \
+const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | targets [--on-device] [TRIPLE…] | surface [--check] | licenses | package | \
      fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
      differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR] | \
-     agent-bench PROGRAM [SECONDS]";
+     agent-bench PROGRAM [--short | --seconds N] [ROW...]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["tidy", "--floors"] => tidy::floors(),
         ["features"] => features::run(),
+        ["targets", only @ ..] => return targets::run(only),
         ["licenses"] => licenses::run(),
         ["package"] => package::run(),
         ["surface"] => return surface::run(false),

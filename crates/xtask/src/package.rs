@@ -69,7 +69,7 @@ mod tests {
     use super::complaints;
 
     #[test]
-    fn what_lacks_and_what_is_too_much_is_said() {
+    fn missing_and_superfluous_files_are_said() {
         let whole = "Cargo.toml\nLICENSE-APACHE\nLICENSE-MIT\nREADME.md\nsrc/lib.rs\n";
         assert_eq!(complaints("a", whole), [""; 0]);
         let other = "Cargo.toml\nLICENSE-MIT\nREADME.md\nsrc/lib.rs\ntests/a.rs\n";

@@ -66,7 +66,7 @@ mod tests {
     use super::{Shipped, of_metadata};
 
     #[test]
-    fn what_is_published_ships() {
+    fn published_crates_are_packaged() {
         let told = json!({"packages": [
             {"name": "b", "publish": null, "targets": [{"kind": ["lib"]}, {"kind": ["test"]}],
              "features": {"default": ["x"], "x": [], "y": []}},

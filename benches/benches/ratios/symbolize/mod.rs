@@ -22,9 +22,9 @@ pub(crate) use addr2line::map;
 pub(crate) use blazesym::Blazesym;
 pub(crate) use consumed::Consumed;
 pub(crate) use growth::e3s;
-pub(crate) use ours::on_one_thread;
-pub(crate) use peak::is_child;
-pub(crate) use workload::named;
+pub(crate) use ours::{Ours, levels, on_one_thread};
+pub(crate) use peak::{is_child, peak};
+pub(crate) use workload::{Subject, named};
 
 pub(crate) const ROWS: &[Row] = &[
     Row {

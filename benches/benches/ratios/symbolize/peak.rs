@@ -108,7 +108,9 @@ fn many(rounds: u32, subject: &Subject) -> Outcome {
 }
 
 /// Returns the peak memory of a child, in KiB.
-fn peak(contestant: &str, workload: &str) -> Result<u64, String> {
+/// Runs a contestant with 100,000 addresses of a workload in a process of its own, and returns its
+/// peak memory in KiB.
+pub(crate) fn peak(contestant: &str, workload: &str) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|why| why.to_string())?;
     said_kib(Command::new(this).env(VARIABLE, format!("{contestant}/{workload}")))
 }
@@ -127,20 +129,13 @@ pub(crate) fn is_child() -> bool {
         return false;
     };
     let (contestant, workload) = value.split_once('/').expect("both");
-    let done = workload::each("S5", |subject| {
-        if subject.name == workload {
-            let all = CONTESTANTS.iter();
-            let mut named = all.filter(|(name, ..)| *name == contestant);
-            let (_, _, run) = named.next().expect("a contestant");
-            let addrs = subject.addresses().random;
-            // Reset the peak, if the kernel supports it, so that choosing addresses does not
-            // count.
-            let _ = std::fs::write("/proc/self/clear_refs", "5");
-            run(subject, &addrs);
-        }
-        Ok(Vec::new())
-    });
-    done.expect("the workload was there");
+    let subject = workload::named(workload).expect("the workload was there");
+    let mut named = CONTESTANTS.iter().filter(|(name, ..)| *name == contestant);
+    let (_, _, run) = named.next().expect("a contestant");
+    let addrs = subject.addresses().random;
+    // Reset the peak, if the kernel supports it, so that choosing addresses does not count.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    run(&subject, &addrs);
     println!("{}", benches::peak::kib().expect("it says what it took"));
     true
 }

@@ -85,7 +85,7 @@ impl Subject {
     }
 
     /// Returns the ranges of functions according to the symbol table, sorted and without
-    /// overlaps.
+    /// overlaps; of a stripped program, the sections with code.
     fn functions(&self) -> Vec<Range<u64>> {
         let file = map(self.debug());
         let object = object::File::parse(&*file).expect("a workload is an ELF file");
@@ -103,6 +103,9 @@ impl Subject {
             .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0)
             .map(|symbol| symbol.address()..symbol.address() + symbol.size());
         let mut functions: Vec<Range<u64>> = functions.filter(within).collect();
+        if functions.is_empty() {
+            functions = code;
+        }
         functions.sort_unstable_by_key(|range| (range.start, range.end));
         let mut merged: Vec<Range<u64>> = Vec::new();
         for range in functions {

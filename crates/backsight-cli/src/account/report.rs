@@ -13,6 +13,7 @@ use super::flags::When;
 use super::help::{module_advice, name, reason_advice};
 use super::maps;
 use crate::failure::complain;
+use crate::progress;
 
 /// At most this many modules, reasons and causes are listed.
 const MAX_MODULES: usize = 4;
@@ -20,8 +21,14 @@ const MAX_REASONS: usize = 5;
 const MAX_CAUSES: usize = 3;
 
 /// Prints the account of a conversion if `when` asks for it. `profile` has its modules; `value`
-/// is the value of samples that is shown, if there are several.
-pub(crate) fn report(account: &Account, when: When, profile: &Profile, value: Option<&str>) {
+/// is the value of samples that is shown, if there are several. Returns whether it says how code
+/// that was made at run time gets names.
+pub(crate) fn report(
+    account: &Account,
+    when: When,
+    profile: &Profile,
+    value: Option<&str>,
+) -> bool {
     let account = Report(account, value);
     let wanted = match when {
         When::Never => false,
@@ -29,17 +36,18 @@ pub(crate) fn report(account: &Account, when: When, profile: &Profile, value: Op
         When::Auto => std::io::stderr().is_terminal() || account.is_incomplete(),
     };
     if !wanted {
-        return;
+        return false;
     }
     if when == When::Json {
         let line = ascii(&account.to_json(profile).to_string());
         // If standard error is closed, there is nowhere to report that.
-        let _ = std::io::stderr().write_all(line.as_bytes());
-        return;
+        let _ = progress::above_bars(|| std::io::stderr().write_all(line.as_bytes()));
+        return false;
     }
     for line in account.lines(profile) {
         complain(format_args!("{line}"));
     }
+    account.advises_on_made(profile)
 }
 
 /// An account to be printed, and the value of samples that is shown.
@@ -55,6 +63,16 @@ impl Report<'_> {
         nameless.saturating_mul(20) > self.0.frames
             || !self.0.left_out.others.is_empty()
             || self.0.left_out.maps.iter().any(maps::lacks_something)
+    }
+
+    /// Whether code that was made at run time is among the modules that have advice.
+    fn advises_on_made(&self, profile: &Profile) -> bool {
+        let modules = self.0.names.iter().flat_map(FrameCounts::by_module);
+        let mut listed = modules.take(MAX_MODULES);
+        listed.any(|(index, ..)| {
+            let module = profile.module(index);
+            module.is_some_and(|module| module.kind == ModuleKind::Anonymous)
+        })
     }
 
     fn lines(&self, profile: &Profile) -> Vec<String> {
@@ -103,7 +121,7 @@ impl Report<'_> {
             };
             let advice = match module.kind {
                 ModuleKind::Anonymous => maps::advice(&self.0.left_out.maps, &module.path),
-                kind => module_advice(kind, reason).to_owned(),
+                _ => module_advice(module, reason).to_owned(),
             };
             lines.push(format!(
                 "  {} in {} ({}): {advice} would help",

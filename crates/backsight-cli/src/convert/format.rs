@@ -6,7 +6,7 @@ use std::path::Path;
 
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
-use backsight_formats::{folded, legacy, perf_script};
+use backsight_formats::{cpuprofile, folded, legacy, perf_script, perfetto, speedscope};
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
@@ -31,6 +31,12 @@ pub(crate) enum InputFormat {
     PerfScript,
     /// Profiles of gperftools, tcmalloc, jemalloc and Go (debug=1)
     Legacy,
+    /// speedscope's JSON
+    Speedscope,
+    /// The JSON of V8: `node --cpu-prof`, Chrome
+    Cpuprofile,
+    /// A trace of Perfetto
+    Perfetto,
 }
 
 /// An output format.
@@ -42,18 +48,24 @@ pub(crate) enum Output {
     Folded,
     /// A flame graph for a browser
     Svg,
+    /// A page for a browser, with flame graphs and tables of all events and threads
+    Html,
     /// profile.proto, gzipped: for go tool pprof
     Pprof,
     /// profile.proto, not compressed
     Pb,
     /// Firefox Profiler JSON, for profiler.firefox.com
     Firefox,
+    /// speedscope's JSON, for speedscope.app
+    Speedscope,
     /// OpenTelemetry profiles in protobuf
     #[cfg(feature = "otlp")]
     Otlp,
     /// OpenTelemetry profiles in protobuf, gzipped
     #[cfg(feature = "otlp")]
     OtlpGz,
+    /// Of a trace of Perfetto: symbols, which are appended to it
+    PerfettoSymbols,
 }
 
 /// File name endings. If one is the end of another, the longer one comes first.
@@ -71,6 +83,10 @@ const INPUTS: &[(&str, InputFormat)] = &[
     (".jsonl", InputFormat::Ndjson),
     (".folded", InputFormat::Folded),
     (".collapsed", InputFormat::Folded),
+    (".speedscope.json", InputFormat::Speedscope),
+    (".cpuprofile", InputFormat::Cpuprofile),
+    (".perfetto-trace", InputFormat::Perfetto),
+    (".pftrace", InputFormat::Perfetto),
     // Gzipped forms of the same.
     ("perf.data.gz", InputFormat::Perf),
     (".perf.gz", InputFormat::PerfScript),
@@ -78,6 +94,10 @@ const INPUTS: &[(&str, InputFormat)] = &[
     (".jsonl.gz", InputFormat::Ndjson),
     (".folded.gz", InputFormat::Folded),
     (".collapsed.gz", InputFormat::Folded),
+    (".speedscope.json.gz", InputFormat::Speedscope),
+    (".cpuprofile.gz", InputFormat::Cpuprofile),
+    (".perfetto-trace.gz", InputFormat::Perfetto),
+    (".pftrace.gz", InputFormat::Perfetto),
 ];
 
 const OUTPUTS: &[(&str, Output)] = &[
@@ -85,6 +105,7 @@ const OUTPUTS: &[(&str, Output)] = &[
     (".otlp", Output::Otlp),
     #[cfg(feature = "otlp")]
     (".otlp.gz", Output::OtlpGz),
+    (".speedscope.json", Output::Speedscope),
     (".json", Output::Firefox),
     (".pb.gz", Output::Pprof),
     (".pprof", Output::Pprof),
@@ -94,6 +115,8 @@ const OUTPUTS: &[(&str, Output)] = &[
     (".folded", Output::Folded),
     (".collapsed", Output::Folded),
     (".svg", Output::Svg),
+    (".html", Output::Html),
+    (".perfetto-symbols", Output::PerfettoSymbols),
 ];
 
 impl InputFormat {
@@ -107,6 +130,9 @@ impl InputFormat {
     ) -> Result<Self> {
         if let Some(asked) = asked {
             return Ok(asked);
+        }
+        if let Some(found) = Self::of_json(begin) {
+            return Ok(found);
         }
         if let Some((what, way_out)) = foreign::known(begin) {
             let packed = if is_packed { "packed by gzip, " } else { "" };
@@ -127,6 +153,15 @@ impl InputFormat {
         })
     }
 
+    /// Recognizes the formats that are one JSON object by its members.
+    fn of_json(begin: &[u8]) -> Option<Self> {
+        match begin {
+            _ if speedscope::is_one(begin) => Some(Self::Speedscope),
+            _ if cpuprofile::is_one(begin) => Some(Self::Cpuprofile),
+            _ => None,
+        }
+    }
+
     /// Recognizes formats by a magic number or first line that no other format has.
     fn of_content(begin: &[u8]) -> Option<Self> {
         let known: [(&[u8], Self); 3] = [
@@ -143,6 +178,7 @@ impl InputFormat {
             false => found,
         };
         let found = found.or_else(|| legacy::is_one(begin).then_some(Self::Legacy));
+        let found = found.or_else(|| perfetto::is_one(begin).then_some(Self::Perfetto));
         found.or_else(|| perf_script::is_one(begin).then_some(Self::PerfScript))
     }
 }
@@ -150,13 +186,6 @@ impl InputFormat {
 impl Output {
     /// Returns the format of an output file. `asked` overrides its name.
     pub(crate) fn of(path: &Path, asked: Option<Self>) -> Result<Self> {
-        let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-        if asked.is_none() && name.ends_with(b".speedscope.json") {
-            return Err(Failure::Usage(format!(
-                "{}: speedscope's own JSON is not written: speedscope reads .folded and .pb.gz",
-                Shown(path)
-            )));
-        }
         let found = asked.or_else(|| by_name(path, OUTPUTS));
         found.ok_or_else(|| {
             let known: Vec<&str> = OUTPUTS.iter().map(|(end, _)| *end).collect();
@@ -168,6 +197,18 @@ impl Output {
         })
     }
 
+    /// Refuses a format that is no profile.
+    pub(crate) fn check_profile(self, path: &Path) -> Result<()> {
+        match self {
+            Self::PerfettoSymbols => Err(Failure::Usage(format!(
+                "{}: symbols are written for a trace of Perfetto: `backsight convert TRACE {}`",
+                Shown(path),
+                Shown(path)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the end of the names of such files.
     pub(crate) fn ending(self) -> &'static str {
         let named = OUTPUTS.iter().find(|(_, format)| *format == self);
@@ -176,21 +217,41 @@ impl Output {
 
     /// Whether samples have room for only one value.
     pub(crate) fn has_one_type(self) -> bool {
-        matches!(self, Self::Folded | Self::Svg | Self::Firefox)
+        matches!(
+            self,
+            Self::Folded | Self::Svg | Self::Firefox | Self::Speedscope
+        )
     }
 
     /// Whether the format says which files the addresses are of.
     pub(crate) fn has_build_ids(self) -> bool {
-        !matches!(self, Self::Folded | Self::Svg)
+        !matches!(
+            self,
+            Self::Folded | Self::Svg | Self::Html | Self::Speedscope | Self::PerfettoSymbols
+        )
+    }
+
+    /// Whether samples have labels.
+    pub(crate) fn has_labels(self) -> bool {
+        match self {
+            #[cfg(feature = "otlp")]
+            Self::Otlp | Self::OtlpGz => true,
+            _ => matches!(self, Self::Ndjson | Self::Pprof | Self::Pb),
+        }
     }
 
     /// Whether samples keep their times, so that equal ones are not summed.
     pub(crate) fn has_time(self) -> bool {
         match self {
-            Self::Ndjson | Self::Firefox => true,
+            Self::Ndjson | Self::Firefox | Self::Speedscope => true,
             #[cfg(feature = "otlp")]
             Self::Otlp | Self::OtlpGz => true,
-            Self::Folded | Self::Svg | Self::Pprof | Self::Pb => false,
+            Self::Folded
+            | Self::Svg
+            | Self::Html
+            | Self::Pprof
+            | Self::Pb
+            | Self::PerfettoSymbols => false,
         }
     }
 }

@@ -10,7 +10,8 @@ use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
 use backsight_formats::perf_data::Problems;
-use backsight_formats::{folded, legacy, ndjson, perf_script, pprof};
+use backsight_formats::perfetto::{self, SymbolPlaces};
+use backsight_formats::{cpuprofile, folded, legacy, ndjson, perf_script, pprof, speedscope};
 use backsight_profile::Profile;
 
 use super::format::InputFormat;
@@ -38,6 +39,8 @@ pub(super) struct InputOptions<'a> {
     pub(super) files: ModuleFiles,
     /// Whose lists of names of code that was made at run time are read.
     pub(super) maps: MapsOf,
+    /// Whether a trace of Perfetto is read to write symbols for it.
+    pub(super) is_for_trace: bool,
 }
 
 impl InputOptions<'_> {
@@ -119,6 +122,30 @@ fn read(
         #[cfg(feature = "otlp")]
         InputFormat::Otlp => {
             let read = otlp::read(opened.raw(), &limits);
+            let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
+            malformed.count(&flaws);
+            profile
+        }
+        InputFormat::Speedscope | InputFormat::Cpuprofile => {
+            let read = match format {
+                InputFormat::Speedscope => speedscope::read(opened.raw(), &limits),
+                _ => cpuprofile::read(opened.raw(), &limits),
+            };
+            let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
+            malformed.count(&flaws);
+            profile
+        }
+        InputFormat::Perfetto => {
+            let input = opened.raw();
+            let read = match options.is_for_trace {
+                true => {
+                    perfetto::read_for_symbols(input, &limits).map(|(profile, flaws, places)| {
+                        malformed.places = Some(places);
+                        (profile, flaws)
+                    })
+                }
+                false => perfetto::read(input, &limits),
+            };
             let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
@@ -215,13 +242,16 @@ struct MalformedParts<'p> {
     count: u64,
     unnumbered: u64,
     left_out: LeftOut,
+    places: Option<SymbolPlaces>,
 }
 
 /// What was wrong with an input, and which of its samples are not in the profile.
 #[derive(Debug, Default)]
-pub(super) struct ReadReport {
-    pub(super) malformed: u64,
-    pub(super) left_out: LeftOut,
+pub(crate) struct ReadReport {
+    pub(crate) malformed: u64,
+    pub(crate) left_out: LeftOut,
+    /// The addresses of a trace of Perfetto that it has no symbols for.
+    pub(crate) places: Option<SymbolPlaces>,
 }
 
 impl<'p> MalformedParts<'p> {
@@ -235,6 +265,7 @@ impl<'p> MalformedParts<'p> {
             count: 0,
             unnumbered: 0,
             left_out: LeftOut::default(),
+            places: None,
         }
     }
 
@@ -286,6 +317,7 @@ impl<'p> MalformedParts<'p> {
         ReadReport {
             malformed: self.count.saturating_add(self.unnumbered),
             left_out: self.left_out,
+            places: self.places,
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use backsight_profile::Profile;
 
+use crate::decimals::decimals;
+
 /// Returns how many samples of which events are shown and how many are left out; `None` if all
 /// are shown. A sample is left out if the shown type is not among its value types. Samples with
 /// a single value are not counted, because profiles other than recordings have one sample for
@@ -51,12 +53,31 @@ pub(crate) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
 
 /// Returns the value that is shown, and its unit: `cpu-clock in nanoseconds`.
 pub(crate) fn value(profile: &Profile) -> Option<String> {
-    let at = usize::try_from(profile.default_type.unwrap_or_default()).ok()?;
+    value_at(
+        profile,
+        usize::try_from(profile.default_type.unwrap_or_default()).ok()?,
+    )
+}
+
+/// Returns the value with this index, and its unit.
+pub(super) fn value_at(profile: &Profile, at: usize) -> Option<String> {
     let name = kind(profile, at)?;
     let unit = profile.strings.get(profile.sample_types.get(at)?.unit);
-    match unit.filter(|unit| !unit.is_empty() && *unit != "count") {
+    // Of values with decimal places, the unit is how they are kept, and not what they measure.
+    let is_said = |unit: &&str| !unit.is_empty() && *unit != "count" && decimals(unit).is_none();
+    match unit.filter(is_said) {
         Some(unit) => Some(format!("{name} in {unit}")),
         None => Some(name.to_owned()),
+    }
+}
+
+/// Returns the event whose samples the value with this index counts; `None` if it is no count of
+/// samples, or its event is not known.
+pub(super) fn counted(profile: &Profile, at: usize) -> Option<&str> {
+    let next = || kind(profile, at.checked_add(1)?).filter(|name| *name != "period");
+    match kind(profile, at)? {
+        "samples" if profile.sample_types.len() == 2 => next(),
+        _ => event(profile, at),
     }
 }
 

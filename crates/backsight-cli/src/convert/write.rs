@@ -3,30 +3,32 @@
 use std::io::Write;
 
 use backsight_formats::flaws::Flaws;
-use backsight_formats::folded::{self, RootFrame};
+use backsight_formats::folded;
 use backsight_formats::ndjson::{self, HeaderLine};
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
-use backsight_formats::{firefox, pprof};
+use backsight_formats::{firefox, pprof, speedscope};
 use backsight_profile::Profile;
 
 use super::flame_graph;
 use super::format::Output;
-use crate::failure::{Result, complain};
+use super::stack_flags::StackFlags;
+use crate::failure::{Failure, Result, complain};
+use crate::page;
 use crate::tool::TOOL;
 
 /// Writes a profile, and reports what could not be represented.
 pub(crate) fn run(
     profile: &Profile,
     format: Output,
-    root_frame: RootFrame,
+    stacks: &StackFlags,
     out: &mut impl Write,
 ) -> Result<()> {
     let shown = profile.default_type.and_then(|at| usize::try_from(at).ok());
     let shown = shown.unwrap_or_default();
     match format {
         Output::Ndjson => ndjson::write_profile(&HeaderLine::new(TOOL), profile, out)?,
-        Output::Folded => folded::write(profile, shown, root_frame, out)?,
+        Output::Folded => folded::write(profile, shown, stacks.folded(), out)?,
         Output::Pprof | Output::Pb => {
             let options = pprof::Options::default().with_gzip(format == Output::Pprof);
             report_flaws(&pprof::write(profile, out, &options)?);
@@ -39,7 +41,14 @@ pub(crate) fn run(
             report_flaws(&otlp::write(profile, out, &options)?);
         }
         Output::Firefox => firefox::write(profile, shown, out)?,
-        Output::Svg => flame_graph::write(profile, shown, root_frame, out)?,
+        Output::Svg => flame_graph::write(profile, shown, stacks, out)?,
+        Output::Html => page::write(profile, stacks.title.as_deref(), shown, out)?,
+        Output::Speedscope => report_flaws(&speedscope::write(profile, shown, out)?),
+        // Written of a trace alone, in `trace_symbols`.
+        Output::PerfettoSymbols => {
+            let cause = "symbols are written for a trace of Perfetto";
+            return Err(Failure::Failed(cause.to_owned()));
+        }
     }
     Ok(())
 }

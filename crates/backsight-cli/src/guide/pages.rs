@@ -1,7 +1,9 @@
 //! The guides of all subcommands.
 
 use super::entry::Guide;
+use super::look_pages::{ANNOTATE, DIFF, REPORT, TOP, VIEW};
 use super::record_page::RECORD;
+use super::stack_page::STACK;
 
 /// Exit status of commands that answer addresses.
 const ANSWER_STATUS: &[(&str, &str)] = &[
@@ -42,8 +44,8 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "backsight",
         examples: &[
             (
-                "where is each thread of a process?",
-                "backsight symbolize -p $(pidof server)",
+                "what does each thread of a process do?",
+                "backsight stack -p $(pidof server)",
             ),
             (
                 "a flame graph of a program",
@@ -63,6 +65,12 @@ pub(super) const GUIDES: &[Guide] = &[
         see_also: &["perf-record(1)", "addr2line(1)", "proc(5)"],
     },
     RECORD,
+    STACK,
+    REPORT,
+    ANNOTATE,
+    VIEW,
+    TOP,
+    DIFF,
     Guide {
         command: "maps",
         examples: &[
@@ -164,6 +172,10 @@ pub(super) const GUIDES: &[Guide] = &[
             (
                 "with debug files from elsewhere",
                 "backsight convert captured.ndjson profile.json --debug-dir debug",
+            ),
+            (
+                "symbols for a trace of Perfetto, which are appended to it",
+                "backsight convert a.pftrace a.perfetto-symbols && cat a.perfetto-symbols >>a.pftrace",
             ),
         ],
         exit_status: &[

@@ -90,7 +90,7 @@ impl Build {
         if symbols.verbose {
             report_sought(built.sought.iter().cloned());
         }
-        symbols.debuginfod().report(symbols.verbose);
+        symbols.fetchers().report(symbols.verbose);
         let mut index = built.index;
         if self.demangled {
             index.add_demangled(options.limits.name_bytes);

@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backsight_agent::{CallGraph, SamplingOptions};
-use clap::ValueEnum;
+use backsight_agent::SamplingOptions;
 
+use super::target_flags::{TargetFlags, Whom};
 use crate::account::AccountFlags;
-use crate::args::{Pids, all_pids, parse_pids};
 use crate::convert::Output;
 use crate::failure::{Failure, Result};
 use crate::symbolize::Symbols;
@@ -20,41 +19,25 @@ use crate::symbolize::Symbols;
 /// as for convert. What costs least is the default: 99 samples a second, stacks by frame pointers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Record {
-    /// Record these processes (`-p 1,2`, `-p $(pidof name)`): all threads, and all threads and
-    /// processes that they start
-    #[arg(short, long, value_name = "PID", value_parser = parse_pids, num_args = 1..)]
-    #[arg(conflicts_with_all = ["all", "cgroup", "command"])]
-    pid: Vec<Pids>,
-
-    /// Record everything on all processors
-    #[arg(short, long, conflicts_with_all = ["cgroup", "command"])]
-    all: bool,
-
-    /// Record the processes of a cgroup and of those below it, by its directory
-    #[arg(long, value_name = "DIR", conflicts_with = "command")]
-    cgroup: Option<PathBuf>,
-
-    /// Samples a second of each processor, at most kernel.perf_event_max_sample_rate
-    #[arg(short = 'F', long, value_name = "HZ", default_value = "99")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) frequency: u64,
+    #[command(flatten)]
+    pub(super) target: TargetFlags,
 
     /// Stop after this time: seconds, or a number with ms, s, m or h, at least 10ms [default: when
     /// the processes end, or at Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = parse_time)]
     pub(super) duration: Option<Duration>,
 
-    /// How the callers of a function are found
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
-    call_graph: CallGraphArg,
-
-    /// Also record the time that threads do not run: sleeping, waiting for locks and input
+    /// Also record the time that threads do not run: sleeping, waiting for locks and input. Where
+    /// the format has room for one value (.folded, .svg, .json), it goes to a second file:
+    /// flame.svg and flame.off-cpu.svg
     #[arg(long)]
-    off_cpu: bool,
+    pub(super) off_cpu: bool,
 
-    /// Do not record the kernel
+    /// No labels of processes: cgroup, container.id, and the attributes that a process publishes as
+    /// OpenTelemetry says (OTEL_CTX), such as service.name. .pb.gz, .ndjson and .otlp have room for
+    /// them
     #[arg(long)]
-    no_kernel: bool,
+    pub(super) no_labels: bool,
 
     /// The output file, written completely or not at all [default: profile.pb.gz]; with --every,
     /// the directory of the output files
@@ -80,48 +63,34 @@ pub(crate) struct Record {
     #[command(flatten)]
     pub(super) account: AccountFlags,
 
+    /// Words that stand where no word belongs: a command without `--`
+    #[arg(hide = true)]
+    stray: Vec<OsString>,
+
     /// The command to record, after `--`, with its arguments
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["pid", "all", "cgroup"])]
     command: Vec<OsString>,
-}
-
-/// How the callers of a function are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum CallGraphArg {
-    /// By frame pointers, which the kernel follows: cheap, but functions that were compiled
-    /// without them are missing or hide their callers
-    #[default]
-    Fp,
-    /// From a copy of 8 KiB of the stack, by the unwinding tables of the files: complete without
-    /// frame pointers, for more processor time
-    Dwarf,
-}
-
-/// Whom to record.
-#[derive(Debug)]
-pub(super) enum Whom<'a> {
-    Processes(Vec<u32>),
-    Everyone,
-    Cgroup(&'a PathBuf),
-    Command(&'a [OsString]),
 }
 
 impl Record {
     /// Returns whom to record.
     pub(super) fn whom(&self) -> Result<Whom<'_>> {
-        Ok(match self {
-            Self { all: true, .. } => Whom::Everyone,
-            Self {
-                cgroup: Some(cgroup),
-                ..
-            } => Whom::Cgroup(cgroup),
-            Self { command, .. } if !command.is_empty() => Whom::Command(command),
-            Self { pid, .. } if !pid.is_empty() => Whom::Processes(all_pids(pid)),
-            _ => {
-                let usage = "what to record? -p PID, --cgroup DIR, -a for the whole machine, or \
-                             -- COMMAND";
-                return Err(Failure::Usage(usage.to_owned()));
-            }
+        if !self.stray.is_empty() {
+            let words = self.stray.iter().chain(&self.command);
+            let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+            let usage = format!(
+                "a command stands after `--`: backsight record -- {}",
+                words.join(" ")
+            );
+            return Err(Failure::Usage(usage));
+        }
+        if !self.command.is_empty() {
+            return Ok(Whom::Command(&self.command));
+        }
+        self.target.whom().ok_or_else(|| {
+            let usage = "what to record? -p PID, --cgroup DIR, -a for the whole machine, or \
+                         -- COMMAND";
+            Failure::Usage(usage.to_owned())
         })
     }
 
@@ -142,20 +111,12 @@ impl Record {
     }
 
     pub(super) fn sampling(&self) -> SamplingOptions {
-        let call_graph = match self.call_graph {
-            CallGraphArg::Fp => CallGraph::FramePointers,
-            CallGraphArg::Dwarf => CallGraph::DWARF,
-        };
-        SamplingOptions::default()
-            .with_frequency(self.frequency)
-            .with_call_graph(call_graph)
-            .with_off_cpu(self.off_cpu)
-            .with_kernel(!self.no_kernel)
+        self.target.sampling().with_off_cpu(self.off_cpu)
     }
 }
 
 /// Parses a time for clap: `10`, `1.5`, `500ms`, `60s`, `5m`, `1h`.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let with_unit = |(unit, seconds): (&str, f64)| Some((text.strip_suffix(unit)?, seconds));
     let (number, unit) = units.into_iter().find_map(with_unit).unwrap_or((text, 1.0));

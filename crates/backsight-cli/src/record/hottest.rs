@@ -1,5 +1,6 @@
 //! The functions that took most of the time, at the end of a recording.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -101,11 +102,11 @@ fn named(profile: &Profile, location: &Location) -> (String, Option<String>) {
     let path = module.map(|module| module.path_lossy().into_owned());
     let module = path.map(|path| path.rsplit('/').next().unwrap_or_default().to_owned());
     let frames = profile.frames_of(location);
-    let function = frames.last().and_then(|frame| frame.function);
-    let function = function.and_then(|name| profile.strings.get(name));
+    let function = frames.last();
+    let function = function.and_then(|frame| backsight_report::function_name(profile, frame));
     let unnamed = || match location.reason {
         Some(reason) => format!("[{reason}]"),
-        None => "[no name]".to_owned(),
+        None => "[unknown]".to_owned(),
     };
-    (function.map_or_else(unnamed, str::to_owned), module)
+    (function.map_or_else(unnamed, Cow::into_owned), module)
 }

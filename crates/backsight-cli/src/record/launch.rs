@@ -6,11 +6,14 @@
 //!          └── writes to the pipe
 //! ```
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -53,7 +56,12 @@ impl Launching {
             .arg("--")
             .args(command)
             .spawn()
-            .map_err(failed)?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    Failure::of(Path::new("/proc/self/exe").display(), "mount /proc first")
+                }
+                _ => failed(error),
+            })?;
         Ok(Self {
             child,
             gate: File::from(ours),
@@ -93,14 +101,47 @@ impl Launched {
         let name = program.to_string_lossy();
         match error.kind() {
             io::ErrorKind::NotFound => {
-                crate::failure::complain(format_args!("{name}: command not found"));
+                let why = match found(program) {
+                    Some(_) => {
+                        "it is there, but the interpreter that it names (#!, or the dynamic \
+                         linker) is not"
+                    }
+                    None => "command not found",
+                };
+                crate::failure::complain(format_args!("{name}: {why}"));
                 NOT_FOUND
+            }
+            io::ErrorKind::PermissionDenied
+                if let Some(why) = found(program).as_deref().and_then(not_executable) =>
+            {
+                crate::failure::complain(format_args!("{name}: {error}: {why}"));
+                NOT_RUN
             }
             _ => {
                 crate::failure::complain(format_args!("{name}: {}", WithWayOut(&error)));
                 NOT_RUN
             }
         }
+    }
+}
+
+/// Returns the file that a command names, by `PATH` if it has no slash.
+fn found(program: &OsStr) -> Option<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return Some(PathBuf::from(program)).filter(|path| path.exists());
+    }
+    let paths = std::env::var_os("PATH")?;
+    let mut all = std::env::split_paths(&paths).map(|folder| folder.join(program));
+    all.find(|path| path.exists())
+}
+
+/// Returns why nobody can execute a file, if so.
+fn not_executable(path: &Path) -> Option<&'static str> {
+    let metadata = path.metadata().ok()?;
+    match metadata.permissions().mode() & 0o111 {
+        _ if metadata.is_dir() => Some("it is a directory"),
+        0 => Some("it is not executable: chmod +x allows it, or name its interpreter before it"),
+        _ => None,
     }
 }
 

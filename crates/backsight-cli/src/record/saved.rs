@@ -7,22 +7,30 @@ use std::time::SystemTime;
 
 use backsight::account::{LeftOut, Tally};
 use backsight::{ModuleFiles, ProfileSymbolizer};
-use backsight_agent::SamplingStatus;
-use backsight_formats::folded::RootFrame;
 use backsight_profile::Profile;
 
-use super::flags::{Record, Whom};
+use super::flags::Record;
 use super::hottest;
+use super::names::{file_name, with_part};
+use super::unidentified::unidentified;
 use crate::account;
-use crate::convert::{Output, left_out_by, shown_value, write_profile};
+use crate::convert::{Output, StackFlags, left_out_by, shown_value, waits_value, write_profile};
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 use crate::output;
 use crate::symbolize::accounted::Accounted;
-use crate::utc::Utc;
 
 /// Code without names that was made at run time is mentioned from this share on, in percent.
 const MIN_NAMELESS: f64 = 5.0;
+
+/// A value that gets a file of its own.
+#[derive(Clone, Copy, Debug)]
+struct ShownValue {
+    /// The index of its type; `None` for the first.
+    shown: Option<u32>,
+    /// What the name of its file has before its ending.
+    behind_name: &'static str,
+}
 
 /// Where profiles go.
 #[derive(Debug)]
@@ -31,6 +39,10 @@ pub(super) struct Saver<'a> {
     to: Output,
     place: PathBuf,
     has_written: bool,
+    /// Profiles that could not be written, and the samples in them.
+    lost: (u64, u64),
+    /// Whether it was said how code that was made at run time gets names.
+    has_advised_on_made: bool,
     /// `None` with `--normalize-only`.
     symbolizer: Option<Accounted<ProfileSymbolizer>>,
 }
@@ -43,12 +55,22 @@ impl<'a> Saver<'a> {
             Some(_) => flags.to.unwrap_or(Output::Pprof),
             None => Output::of(&place, flags.to)?,
         };
-        if flags.normalize_only && !to.has_build_ids() {
+        to.check_profile(&place)?;
+        // No reader takes offsets back from the Firefox Profiler's JSON.
+        if flags.normalize_only && (!to.has_build_ids() || to == Output::Firefox) {
             let usage = "--normalize-only records build IDs, which this format has no room for: \
                          write .ndjson, .pb.gz or .otlp";
-            return Err(Failure::Usage(format!("{}: {usage}", Shown(&place))));
+            return Err(Failure::Usage(match flags.to {
+                // The name may say another format.
+                Some(_) => format!("--to: {usage}"),
+                None => format!("{}: {usage}", Shown(&place)),
+            }));
         }
         if flags.every.is_some() {
+            if place.exists() && !place.is_dir() {
+                let cause = "not a directory: --every writes many files: name their directory";
+                return Err(Failure::of(Shown(&place), cause));
+            }
             fs::create_dir_all(&place).map_err(|error| Failure::io(Shown(&place), &error))?;
             output::check(&place.join(file_name(SystemTime::now(), to, 0)))?;
         } else if let Some(folder) = place.parent().filter(|it| !it.as_os_str().is_empty())
@@ -66,6 +88,8 @@ impl<'a> Saver<'a> {
             to,
             place,
             has_written: false,
+            lost: (0, 0),
+            has_advised_on_made: false,
             symbolizer,
         })
     }
@@ -75,71 +99,195 @@ impl<'a> Saver<'a> {
         !self.to.has_time()
     }
 
+    /// Whether samples have labels in the output.
+    pub(super) fn has_labels(&self) -> bool {
+        self.to.has_labels()
+    }
+
     /// Looks up functions, and writes the profile. `began` is when its recording began. Returns
-    /// the path; `None` if there are no samples: then nothing is written.
+    /// the paths: two where running and waiting have a file each; none if there are no samples.
     pub(super) fn save(
         &mut self,
         profile: &mut Profile,
         began: SystemTime,
         mut left_out: LeftOut,
         out: &mut impl Write,
-    ) -> Result<Option<PathBuf>> {
+    ) -> Result<Vec<PathBuf>> {
         if profile.samples.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         if let Some(symbolizer) = &mut self.symbolizer {
             symbolizer.restart();
             symbolizer.look_up_all(profile, 0.0);
         }
-        let shown = profile.default_type.unwrap_or_default();
-        let shown = usize::try_from(shown).unwrap_or_default();
+        if self.flags.normalize_only
+            && let Some(what) = unidentified(profile, self.to)
+        {
+            complain(format_args!("{what}"));
+        }
         let has_one = self.to.has_one_type();
-        if let Some(what) = left_out_by(profile, shown).filter(|_| has_one) {
+        let values = self.values(profile);
+        if let (true, [only]) = (has_one, &*values)
+            && let Some(what) = left_out_by(profile, index_of(only.shown))
+        {
             let way_out = "a .pb.gz, .ndjson or .otlp file has all";
             complain(format_args!("{}: {what} ({way_out})", Shown(&self.place)));
         }
         let mut tally = Tally::default();
-        let others = tally.take(profile, Some(shown).filter(|_| has_one));
+        let alone = values.first().filter(|_| has_one && values.len() == 1);
+        let others = tally.take(profile, alone.map(|only| index_of(only.shown)));
         left_out.add("samples of values that are not shown", others);
-        let write =
-            |mut out: &mut dyn Write| write_profile(profile, self.to, RootFrame::Process, &mut out);
-        let path = match self.flags.every {
-            Some(_) => self.write_interval(began, write)?,
-            None if self.place == Path::new("-") => {
-                write(out)?;
-                self.place.clone()
-            }
-            None => {
-                output::replace(&self.place, write)?;
-                self.place.clone()
-            }
-        };
+        let mut written = Vec::new();
+        for value in &values {
+            profile.default_type = value.shown;
+            let write = |mut out: &mut dyn Write| {
+                write_profile(profile, self.to, &StackFlags::default(), &mut out)
+            };
+            let path = match self.flags.every {
+                Some(_) => self.write_interval(began, value.behind_name, write)?,
+                None if self.place == Path::new("-") => {
+                    write(out)?;
+                    self.place.clone()
+                }
+                None => {
+                    let path = with_part(&self.place, self.to, value.behind_name);
+                    output::replace(&path, write)?;
+                    path
+                }
+            };
+            written.push(path);
+        }
         self.has_written = true;
         let account = tally.account(profile, left_out, !self.flags.normalize_only);
-        let value = shown_value(profile).filter(|_| has_one);
-        account::report(
+        let value = alone.and_then(|_| shown_value(profile));
+        self.has_advised_on_made |= account::report(
             &account,
             self.flags.account.when(),
             profile,
             value.as_deref(),
         );
-        Ok(Some(path))
+        if self.flags.every.is_some() {
+            self.say_late_names(profile, &written);
+        }
+        Ok(written)
+    }
+
+    /// Says that an interval has code whose name its runtime may write later.
+    fn say_late_names(&self, profile: &Profile, written: &[PathBuf]) {
+        let is_quiet = self.flags.account.when() == account::When::Never;
+        let nameless = hottest::nameless_made(profile, profile.default_type.unwrap_or_default());
+        let Some(path) = written.first() else { return };
+        if is_quiet || self.flags.normalize_only || nameless < MIN_NAMELESS {
+            return;
+        }
+        complain(format_args!(
+            "{}: {nameless:.1} % end in code that was made at run time and has no name yet: node \
+             keeps up to 2 MB of names to itself, Java all until it ends, and the file of an \
+             interval does not change; without --every they are looked up when the recording ends",
+            Shown(path)
+        ));
+    }
+
+    /// Returns the values that get a file each: with room for one value, those of threads that
+    /// run and of threads that do not, if there are samples of them.
+    fn values(&self, profile: &Profile) -> Vec<ShownValue> {
+        let default = ShownValue {
+            shown: profile.default_type,
+            behind_name: "",
+        };
+        if !self.flags.off_cpu || !self.to.has_one_type() {
+            return vec![default];
+        }
+        let Some(waits) = waits_value(profile) else {
+            return vec![default];
+        };
+        let runs = ShownValue {
+            shown: None,
+            ..default
+        };
+        let waits = ShownValue {
+            shown: Some(waits),
+            behind_name: ".off-cpu",
+        };
+        let has_samples = |value: &ShownValue| {
+            let shown = value.shown.unwrap_or_default();
+            let mut samples = profile.samples.iter();
+            samples.any(|(sample, values, _)| {
+                let at = shown.checked_sub(sample.first_type);
+                at.is_some_and(|at| index_of(Some(at)) < values.len())
+            })
+        };
+        let (with, without): (Vec<_>, Vec<_>) = [runs, waits].into_iter().partition(has_samples);
+        let is_one_stream = self.place == Path::new("-") && with.len() > 1;
+        if is_one_stream {
+            complain(format_args!(
+                "the time that threads do not run is left out: name a file with -o, and a second \
+                 one has it"
+            ));
+        }
+        for value in without {
+            let path = with_part(&self.place, self.to, value.behind_name);
+            if self.flags.every.is_none() {
+                complain(format_args!(
+                    "{}: no samples of it, not written",
+                    Shown(&path)
+                ));
+            }
+        }
+        let most = if is_one_stream { 1 } else { with.len() };
+        with.into_iter().take(most).collect()
     }
 
     /// Writes the file of an interval, under a name that no file has yet.
     fn write_interval(
         &self,
         began: SystemTime,
+        behind_name: &str,
         write: impl Fn(&mut dyn Write) -> Result<()>,
     ) -> Result<PathBuf> {
         let mut same = 0_u32;
         loop {
-            let path = self.place.join(file_name(began, self.to, same));
+            let name = PathBuf::from(file_name(began, self.to, same));
+            let path = self.place.join(with_part(&name, self.to, behind_name));
             if output::create(&path, &write)?.is_some() {
                 return Ok(path);
             }
             same = same.saturating_add(1);
         }
+    }
+
+    /// Says that a profile could not be written, and counts its samples: the recording goes on, and
+    /// later files may find room. Returns `None` then. If the reader of the results has gone, that
+    /// is the failure.
+    pub(super) fn kept_going(
+        &mut self,
+        saved: Result<Vec<PathBuf>>,
+        profile: &Profile,
+    ) -> Result<Option<Vec<PathBuf>>> {
+        let failure = match saved {
+            Ok(written) => return Ok(Some(written)),
+            Err(failure @ Failure::Output(_)) => return Err(failure),
+            Err(failure) => failure,
+        };
+        failure.report();
+        let (profiles, lost) = &mut self.lost;
+        *profiles = profiles.saturating_add(1);
+        for (sample, values, _) in profile.samples.iter() {
+            *lost = lost.saturating_add(profile.sample_count(&sample, values));
+        }
+        Ok(None)
+    }
+
+    /// Returns what could not be written, if anything.
+    pub(super) fn lost_words(&self) -> Option<String> {
+        let (profiles, samples) = self.lost;
+        let what = match (self.flags.every, profiles) {
+            (_, 0) => return None,
+            (None, _) => "the profile was".to_owned(),
+            (_, 1) => "the profile of 1 interval was".to_owned(),
+            (_, count) => format!("the profiles of {count} intervals were"),
+        };
+        Some(format!("{what} not written: {samples} samples are lost"))
     }
 
     /// Whether a file was written.
@@ -152,33 +300,9 @@ impl<'a> Saver<'a> {
         Shown(&self.place)
     }
 
-    /// Returns why there is no profile.
-    pub(super) fn nothing_written(&self, status: SamplingStatus, whom: &Whom<'_>) -> String {
-        let mut text = String::from("no samples: ");
-        match status.started {
-            0 => text.push_str("nothing of the target ran for as long as one sampling period"),
-            1 => text.push_str("1 process was started, and none ran for one sampling period"),
-            count => text.push_str(&format!(
-                "{count} processes were started, and none ran for one sampling period"
-            )),
-        }
-        let hertz = self.flags.frequency;
-        text.push_str(&format!(
-            " ({:.1} ms): raise -F {hertz}{}; nothing is written",
-            period_ms(hertz),
-            match whom {
-                Whom::Everyone => "",
-                _ => ", or use -a",
-            }
-        ));
-        if let Whom::Processes(pids) = whom {
-            for (pid, why) in pids
-                .iter()
-                .filter_map(|pid| Some((pid, not_running(*pid)?)))
-            {
-                text.push_str(&format!("; process {pid} {why}"));
-            }
-        }
+    /// Returns that there is no profile, with the reason.
+    pub(super) fn nothing_written(&self, why: &str) -> String {
+        let mut text = format!("no samples: {why}; nothing is written");
         if self.flags.every.is_none() && self.place.is_file() {
             text.push_str(&format!(", and {} is as it was", self.shown()));
         }
@@ -186,22 +310,27 @@ impl<'a> Saver<'a> {
     }
 
     /// Says which functions took most of the time, and where to look next.
-    pub(super) fn summarize(&self, profile: &Profile, path: &Path) {
+    pub(super) fn summarize(&self, profile: &Profile, written: &[PathBuf]) {
         if self.flags.account.when() == account::When::Never {
             return;
         }
         if !self.flags.normalize_only {
-            list_hottest(profile);
+            list_hottest(profile, self.flags.every.is_some());
         }
         let nameless = hottest::nameless_made(profile, profile.default_type.unwrap_or_default());
-        if !self.flags.normalize_only && nameless >= MIN_NAMELESS {
+        // Of each interval it was said.
+        let is_new = !self.flags.normalize_only && self.flags.every.is_none();
+        if is_new && nameless >= MIN_NAMELESS {
+            // The account may have said it already.
+            let advice = match self.has_advised_on_made {
+                true => String::new(),
+                false => format!(": {} would help", account::MADE_NAMES),
+            };
             complain(format_args!(
-                "{nameless:.1} % end in code that was made at run time and has no name: {} would \
-                 help",
-                account::MADE_NAMES
+                "{nameless:.1} % end in code that was made at run time and has no name{advice}"
             ));
         }
-        if path != Path::new("-") {
+        for path in written.iter().filter(|path| *path != Path::new("-")) {
             complain(format_args!(
                 "{}",
                 next_step(self.to, &path.display().to_string())
@@ -211,12 +340,16 @@ impl<'a> Saver<'a> {
 }
 
 /// Lists the functions that ran longest, and those that waited longest.
-fn list_hottest(profile: &Profile) {
+fn list_hottest(profile: &Profile, is_last_of_many: bool) {
     let default = profile.default_type.unwrap_or_default();
+    let of = if is_last_of_many {
+        " of the last interval"
+    } else {
+        ""
+    };
     let types = || (0_u32..).zip(&profile.sample_types);
     let name = |kind| profile.strings.get(kind).unwrap_or("samples");
-    let waits = types().find(|(_, it)| name(it.kind) == "context-switches");
-    let waits = waits.map(|(at, _)| at);
+    let waits = waits_value(profile);
     // The first value is that of the event that is always recorded.
     let runs = if Some(default) == waits { 0 } else { default };
     for (at, value) in types().filter(|(at, _)| *at == runs || Some(*at) == waits) {
@@ -225,10 +358,10 @@ fn list_hottest(profile: &Profile) {
         match (all.is_empty(), of_users) {
             (true, _) => continue,
             (_, true) => complain(format_args!(
-                "functions that waited longest, by the time that their threads did not run:"
+                "functions{of} that waited longest, by the time that their threads did not run:"
             )),
             _ => complain(format_args!(
-                "hottest functions, by their own {}:",
+                "hottest functions{of}, by their own {}:",
                 name(value.kind)
             )),
         }
@@ -243,51 +376,22 @@ fn list_hottest(profile: &Profile) {
     }
 }
 
+fn index_of(shown: Option<u32>) -> usize {
+    usize::try_from(shown.unwrap_or_default()).unwrap_or(usize::MAX)
+}
+
 /// Returns what to do with a file of this format.
 fn next_step(format: Output, path: &str) -> String {
     match format {
         Output::Pprof | Output::Pb => {
-            format!(
-                "written: {path}; go tool pprof -http=: {path}, or backsight convert {path} flame.svg"
-            )
+            format!("written: {path}; backsight view {path}, or go tool pprof -http=: {path}")
         }
-        Output::Svg => format!("written: {path}; open it in a browser"),
+        Output::Svg | Output::Html => format!("written: {path}; open it in a browser"),
         Output::Firefox => format!("written: {path}; load it at https://profiler.firefox.com"),
+        Output::Speedscope => format!("written: {path}; load it at https://www.speedscope.app"),
         Output::Folded => {
             format!("written: {path}; flamegraph.pl or https://speedscope.app read it")
         }
-        _ => format!("written: {path}; backsight convert {path} flame.svg draws it"),
+        _ => format!("written: {path}; backsight view {path} shows it"),
     }
-}
-
-/// Returns why a process cannot run, by its state in proc_pid_stat(5).
-fn not_running(pid: u32) -> Option<&'static str> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    match rest.chars().next()? {
-        'Z' => Some("has ended, and its parent has not waited for it (a zombie)"),
-        'T' => Some("is stopped (SIGCONT lets it go on)"),
-        't' => Some("is stopped by a tracer, such as a debugger"),
-        _ => None,
-    }
-}
-
-/// Returns the time between two samples of a processor.
-#[expect(clippy::cast_precision_loss, reason = "a time is shown with one digit")]
-fn period_ms(hertz: u64) -> f64 {
-    1000.0 / hertz.max(1) as f64
-}
-
-/// Returns the name of a file of an interval: its begin in milliseconds, without characters that
-/// need quotes. Names of one begin differ by `same`. By name, files are in the order of time.
-fn file_name(began: SystemTime, format: Output, same: u32) -> String {
-    let since = began.duration_since(SystemTime::UNIX_EPOCH);
-    let millis = since.unwrap_or_default().subsec_millis();
-    let whole = Utc(began).to_string().replace(':', "");
-    let whole = whole.trim_end_matches('Z');
-    let same = match same {
-        0 => String::new(),
-        same => format!("-{same}"),
-    };
-    format!("{whole}.{millis:03}Z{same}{}", format.ending())
 }

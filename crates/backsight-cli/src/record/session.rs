@@ -1,24 +1,36 @@
 //! The course of a recording.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::{Mutex, PoisonError};
-use std::thread::{self, ScopedJoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use backsight::account::LeftOut;
 use backsight::{Finished, Host, ModuleFiles, RecordingOptions};
-use backsight_agent::{Agent, SamplingError, SamplingNote, Target};
+use backsight_agent::{Agent, SamplingError, SamplingNote, Stopper, Target};
+use backsight_unwind::WalkEnd;
 
-use super::flags::{Record, Whom};
+use super::flags::Record;
 use super::launch::{Launching, code_of};
+use super::no_samples::{no_samples, vanished_words};
+use super::privileges::{self, Uses};
 use super::saved::Saver;
 use super::status::{RecordingStatus, StatusLine, own_time};
+use super::target_flags::Whom;
 use crate::account::When;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::interrupt;
+
+/// What is kept of files from one interval to the next. A recorder that runs for months meets
+/// every program of the machine; what was dropped is read again when it is hot again.
+const MAX_KEPT_BYTES: u64 = 48 << 20;
+
+/// The files that stay open to be read. Others are read when their first function is looked up.
+const MAX_OPEN_FILES: usize = 32;
 
 /// How long a step waits for samples.
 const STEP: Duration = Duration::from_millis(200);
@@ -26,15 +38,22 @@ const STEP: Duration = Duration::from_millis(200);
 impl Record {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result {
         let whom = self.whom()?;
-        self.symbols.use_jobs()?;
-        let checked = self.symbols.check();
-        let files = self.files();
-        let mut saver = Saver::new(self, &files)?;
-        interrupt::end_by_itself();
+        // It gets the capabilities of this process, which keeps only some from now on.
         let launching = match &whom {
             Whom::Command(command) => Some(Launching::start(command)?),
             _ => None,
         };
+        match privileges::drop_others(self.uses()) {
+            Ok(Some(dropped)) if self.symbols.verbose => self.say(&dropped),
+            Ok(_) => {}
+            Err(error) => self.say(&format_args!("no capability is dropped: {error}")),
+        }
+        self.symbols.use_jobs()?;
+        let checked = self.symbols.check();
+        let files = self.files();
+        self.sampling().check().map_err(|error| failed(&error))?;
+        let mut saver = Saver::new(self, &files)?;
+        interrupt::end_by_itself();
         let target = target(&whom, launching.as_ref());
         let recording = RecordingOptions::default().with_summed(saver.sums());
         let recording = match self.normalize_only {
@@ -42,7 +61,9 @@ impl Record {
             false => recording
                 .with_maps(backsight::MapOptions::default().with_maps_of(self.symbols.maps_of())),
         };
-        let agent = Agent::start(&target, &self.sampling(), recording, files);
+        let labels = saver.has_labels() && !self.no_labels;
+        let sampling = self.sampling().with_labels(labels);
+        let agent = Agent::start(&target, &sampling, recording, files);
         let mut agent = match agent {
             Ok(agent) => agent,
             Err(error) => {
@@ -81,14 +102,29 @@ impl Record {
             elapsed,
             own,
         });
+        if status.foreign > 0 {
+            complain(format_args!(
+                "{} samples are of processes outside of this PID namespace, which have no numbers \
+                 and no names here: record in the first one, with its /proc",
+                status.foreign
+            ));
+        }
         if interrupt::is_called_off() {
             self.say(&format_args!(
                 "writing {}; Ctrl-C again discards it",
                 saver.shown()
             ));
         }
+        self.say_what_is_missing(&agent);
+        let why_none = no_samples(self, &whom, &agent);
+        let contexts: Vec<(&str, u64)> = agent.label_problems().collect();
         let mut finished = agent.finish();
-        let left_out = left_out(&mut finished, status.left_out);
+        self.say_where_memory_ends(&finished);
+        let mut left_out = left_out(&mut finished, status.left_out);
+        for (reason, count) in contexts {
+            let what = format!("contexts of processes (OTEL_CTX): {reason}");
+            left_out.add_other(&what, count);
+        }
         let exited = match &mut child {
             Some(child) => child.try_wait().ok().flatten().map(code_of),
             None => None,
@@ -97,10 +133,20 @@ impl Record {
         if let Some(code @ (126 | 127)) = exited.filter(|_| status.samples == 0) {
             return Ok(Done::Code(code));
         }
-        let path = saver.save(&mut finished.profile, began, left_out, out)?;
-        let done = match &path {
-            Some(path) => {
-                saver.summarize(&finished.profile, path);
+        let written = saver.save(&mut finished.profile, began, left_out, out);
+        let written = match saver.kept_going(written, &finished.profile) {
+            Ok(written) => written,
+            Err(failure) => {
+                if let Some(child) = child {
+                    self.end(child)?;
+                }
+                return Err(failure);
+            }
+        };
+        let done = match written {
+            None => Done::InPart,
+            Some(written) if !written.is_empty() => {
+                saver.summarize(&finished.profile, &written);
                 let rest = own_time().saturating_sub(own).as_secs_f64();
                 let own = own.as_secs_f64();
                 self.say(&format_args!(
@@ -110,11 +156,18 @@ impl Record {
                 checked
             }
             // Intervals before the last one had samples.
-            None if saver.has_written() => checked,
-            None => {
-                complain(format_args!("{}", saver.nothing_written(status, &whom)));
+            Some(_) if saver.has_written() || saver.lost_words().is_some() => checked,
+            Some(_) => {
+                complain(format_args!("{}", saver.nothing_written(&why_none)));
                 Done::InPart
             }
+        };
+        let done = match saver.lost_words() {
+            Some(words) => {
+                complain(format_args!("{words}"));
+                done.and(Done::InPart)
+            }
+            None => done,
         };
         match child {
             Some(child) => Ok(Done::Code(self.end(child)?).and(done)),
@@ -134,12 +187,13 @@ impl Record {
         let mut line = StatusLine::new(self.account.when() == When::Never, own_time());
         let (mut began, mut interval) = (SystemTime::now(), Instant::now());
         let saver = Mutex::new(saver);
+        let end = self.duration.and_then(|all| started.checked_add(all));
         thread::scope(|scope| {
+            // Sampling ends in time, however long it takes to work off what is in the buffers.
+            let _clock = end.map(|end| Clock::start(scope, end, agent.sampler().stopper()));
             let mut saving = None;
             loop {
-                let left = self
-                    .duration
-                    .map(|all| all.saturating_sub(started.elapsed()));
+                let left = end.map(|end| end.saturating_duration_since(Instant::now()));
                 let until = self
                     .every
                     .map(|every| every.saturating_sub(interval.elapsed()));
@@ -150,7 +204,7 @@ impl Record {
                     Some(child) => child.try_wait().is_ok_and(|status| status.is_some()),
                     None => false,
                 };
-                let is_over = self.duration.is_some_and(|all| started.elapsed() >= all);
+                let is_over = end.is_some_and(|end| Instant::now() >= end);
                 // What the command has started may outlive it.
                 let has_ended = exited && agent.sampler().has_ended();
                 let is_interval_over = self.every.is_some_and(|every| interval.elapsed() >= every);
@@ -170,7 +224,11 @@ impl Record {
                     saving = Some(scope.spawn(move || {
                         let mut saver = saver.lock().unwrap_or_else(PoisonError::into_inner);
                         let nowhere = &mut std::io::sink();
-                        saver.save(&mut profile, began, LeftOut::default(), nowhere)
+                        let saved = saver.save(&mut profile, began, LeftOut::default(), nowhere);
+                        let saved = saver.kept_going(saved, &profile);
+                        drop(profile);
+                        backsight_agent::release_freed_memory();
+                        saved
                     }));
                     (began, interval) = (SystemTime::now(), Instant::now());
                 }
@@ -178,10 +236,26 @@ impl Record {
         })
     }
 
+    fn uses(&self) -> Uses {
+        Uses {
+            kernel: self.sampling().kernel,
+            names: !self.normalize_only,
+        }
+    }
+
     /// Returns where the files of modules are.
     fn files(&self) -> ModuleFiles {
         match self.normalize_only {
-            false => self.symbols.files(),
+            false => {
+                let files = self.symbols.files();
+                let mut options = files.symbols().clone();
+                let budget = &mut options.budget;
+                budget.open_files = budget.open_files.min(MAX_OPEN_FILES);
+                if self.every.is_some() {
+                    budget.kept_bytes = budget.kept_bytes.min(MAX_KEPT_BYTES);
+                }
+                files.with_symbols(options)
+            }
             true => {
                 let mut host = Host::this();
                 (host.kallsyms, host.kernel_root, host.perf_maps) = (None, None, None);
@@ -201,6 +275,50 @@ impl Record {
         child.wait().map(code_of).map_err(failed)
     }
 
+    /// Says what the recording lacks.
+    fn say_what_is_missing(&self, agent: &Agent) {
+        let sampler = agent.sampler();
+        let (status, vanished) = (agent.status(), sampler.vanished());
+        // Lost records may be those of the mappings that a program begins with.
+        if vanished > 0 && status.lost == 0 && status.samples > 0 {
+            complain(format_args!("{}", vanished_words(vanished)));
+        }
+        if status.cut > 0 {
+            let most = agent.max_stack();
+            self.say(&format_args!(
+                "{} of {} stacks are cut at {most} frames, so their outermost callers are missing: \
+                 raise sysctl kernel.perf_event_max_stack while nothing is recorded",
+                status.cut, status.samples
+            ));
+        }
+        let waiting = sampler.waiting_at_begin();
+        if waiting > 0 {
+            let what = match waiting {
+                1 => "1 thread".to_owned(),
+                count => format!("{count} threads"),
+            };
+            self.say(&format_args!(
+                "{what} waited already when the recording began: until they ran, their \
+                 time is that of [stack-not-recorded]"
+            ));
+        }
+    }
+
+    /// Says how many stacks are cut, unless the account will.
+    fn say_where_memory_ends(&self, finished: &Finished) {
+        let ends = finished.ends.iter();
+        let cut = ends.filter(|(end, _)| *end == Some(WalkEnd::NotRecorded));
+        let cut = cut.fold(0_u64, |sum, (_, count)| sum.saturating_add(count));
+        let is_told = self.account.when() != When::Auto || std::io::stderr().is_terminal();
+        if cut > 0 && !is_told {
+            let total = finished.ends.total();
+            self.say(&format_args!(
+                "{cut} of {total} stacks are cut where the recorded memory ends: their outermost \
+                 callers are missing; --call-graph fp goes further, where there are frame pointers"
+            ));
+        }
+    }
+
     fn say(&self, what: &dyn fmt::Display) {
         if self.account.when() != When::Never {
             complain(format_args!("{what}"));
@@ -208,8 +326,35 @@ impl Record {
     }
 }
 
+/// A thread that stops sampling at a time. Dropped, it ends.
+struct Clock<'scope>(ScopedJoinHandle<'scope, ()>, Arc<AtomicBool>);
+
+impl<'scope> Clock<'scope> {
+    fn start<'env>(scope: &'scope Scope<'scope, 'env>, end: Instant, stopper: Stopper) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&is_over);
+        let wait = move || {
+            while !seen.load(Ordering::Relaxed) {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return stopper.stop();
+                }
+                thread::park_timeout(left);
+            }
+        };
+        Self(scope.spawn(wait), is_over)
+    }
+}
+
+impl Drop for Clock<'_> {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+        self.0.thread().unpark();
+    }
+}
+
 /// Waits for a file to be written.
-fn finished(saving: Option<ScopedJoinHandle<'_, Result<Option<PathBuf>>>>) -> Result<()> {
+fn finished(saving: Option<ScopedJoinHandle<'_, Result<Option<Vec<PathBuf>>>>>) -> Result<()> {
     let done = saving.map(|saving| saving.join());
     match done {
         Some(Ok(written)) => written.map(drop),

@@ -86,8 +86,11 @@ impl fmt::Display for RecordingStatus<'_> {
         }
         write!(
             f,
-            ", {} processes started, {own:.1} % of a CPU for recording",
-            status.started
+            ", {} started, {own:.1} % of a CPU for recording",
+            match status.started {
+                1 => "1 process".to_owned(),
+                count => format!("{count} processes"),
+            }
         )
     }
 }

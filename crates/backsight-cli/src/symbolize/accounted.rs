@@ -12,8 +12,8 @@ use backsight_symbolize::{IndexDir, Sought, Symbolizer};
 use backsight_types::ModuleIdx;
 
 use super::symbols::Symbols;
-use crate::debuginfod::Debuginfod;
 use crate::failure::complain;
+use crate::fetchers::Fetchers;
 use crate::file::Shown;
 use crate::kept_indexes::report_not_written;
 use crate::oversized;
@@ -55,7 +55,7 @@ impl HasSymbolizer for LiveKernel {
 pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
     of: S,
     index_dir: Option<IndexDir>,
-    debuginfod: Debuginfod,
+    fetchers: Fetchers,
     symbol_files: SymbolFilesFlag,
     vmlinux: VmlinuxFlag,
     verbose: bool,
@@ -68,7 +68,7 @@ impl<S: HasSymbolizer> Accounted<S> {
         Self {
             of,
             index_dir: symbols.index_dir.dir(),
-            debuginfod: symbols.debuginfod().clone(),
+            fetchers: symbols.fetchers().clone(),
             symbol_files: symbols.symbol_files.clone(),
             vmlinux: symbols.vmlinux.clone(),
             verbose: symbols.verbose,
@@ -93,7 +93,7 @@ impl Accounted<ProfileSymbolizer> {
     /// Looks up the locations of a whole profile, and fetches files for the modules that at
     /// least `min_percent` of its samples wait for.
     pub(crate) fn look_up_all(&mut self, profile: &mut Profile, min_percent: f64) {
-        let (order, at_once) = self.debuginfod.order(profile, min_percent);
+        let (order, at_once) = self.fetchers.order(profile, min_percent);
         let by_path_alone = match order.is_empty() {
             true => Vec::new(),
             false => self.of.open_first(profile, &order, at_once),
@@ -145,7 +145,7 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
         self.symbol_files.report();
         self.vmlinux.report(symbolizer);
         report_not_written(symbolizer, self.index_dir.as_ref());
-        self.debuginfod.report(self.verbose);
+        self.fetchers.report(self.verbose);
     }
 }
 

@@ -184,7 +184,8 @@ impl LiveProcess {
         Ok(())
     }
 
-    fn answer_each<W: Write>(
+    /// Symbolizes each address, and calls `write` with the answers in order.
+    pub(crate) fn answer_each<W: Write>(
         &mut self,
         asked: impl Iterator<Item = (AbsAddr, Lookup)>,
         sink: &mut Sink<W>,
@@ -239,7 +240,8 @@ fn allow_open_files() {
     }
 }
 
-fn failed(error: LiveError) -> Failure {
+/// Returns the failure of reading a process.
+pub(crate) fn failed(error: LiveError) -> Failure {
     match error {
         LiveError::Process { pid, error } => failure::process(pid, &error),
         LiveError::Threads { pid, error }

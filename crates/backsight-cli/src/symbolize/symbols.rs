@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use backsight::{MapsOf, ModuleFiles};
 
 use crate::debug_files::DebugFiles;
-use crate::debuginfod::Debuginfod;
 use crate::failure::{Done, Failure, Result};
+use crate::fetchers::Fetchers;
 use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
 use crate::symbol_files::SymbolFilesFlag;
@@ -36,6 +36,11 @@ pub(crate) struct Symbols {
     /// Show only functions with code of their own, not those inlined into them
     #[arg(long)]
     no_inlines: bool,
+
+    /// Look up names of functions alone, in symbol tables: no lines, no inlined functions, no debug
+    /// information is read. Takes little time and memory for large files
+    #[arg(long = "names", conflicts_with_all = ["no_inlines", "index_dir"])]
+    names_alone: bool,
 
     /// Print on standard error where files were looked for, and why files that were found were
     /// not used
@@ -71,12 +76,12 @@ impl Symbols {
 
     /// Whether symbol files were named.
     pub(crate) fn has_symbol_files(&self) -> bool {
-        self.symbol_files.files().is_some()
+        self.symbol_files.are_named()
     }
 
-    /// The debuginfod servers.
-    pub(crate) fn debuginfod(&self) -> &Debuginfod {
-        &self.debug_files.debuginfod
+    /// The servers and buckets that are asked for files.
+    pub(crate) fn fetchers(&self) -> &Fetchers {
+        &self.debug_files.fetchers
     }
 
     /// Whose lists of names of code that was made at run time are read.
@@ -107,6 +112,7 @@ impl Symbols {
     pub(crate) fn check(&self) -> Done {
         let indexes = self.index_dir.check();
         let debug_files = self.debug_files.check();
+        self.symbol_files.use_store(self.debug_files.store());
         let symbol_files = self.symbol_files.check();
         let checked = indexes.and(debug_files).and(symbol_files);
         checked.and(self.vmlinux.check())
@@ -138,6 +144,7 @@ impl Symbols {
             .options()
             .with_symbol_files(self.symbol_files.files().cloned())
             .with_inlines(!self.no_inlines)
+            .with_debug_info(!self.names_alone)
             .with_index_dir(self.index_dir.dir())
     }
 

@@ -77,6 +77,16 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input
     })
 }
 
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Parses NDJSON.
 pub(crate) fn json(text: &str) -> Vec<Value> {
     let line = |line| serde_json::from_str(line).expect("a line of JSON");

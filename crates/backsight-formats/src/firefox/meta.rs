@@ -4,7 +4,7 @@ use backsight_profile::{Profile, StrIdx};
 use serde::Serialize;
 
 /// The version of the format.
-const VERSION: u32 = 55;
+const VERSION: u32 = 66;
 
 /// The index of each category of frames. The first is that of a stack without another.
 pub(super) const OTHER: u32 = 0;
@@ -13,7 +13,7 @@ pub(super) const KERNEL: u32 = 2;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Meta {
+pub(super) struct Meta<'p> {
     categories: [Category; 3],
     debug: bool,
     extensions: Extensions,
@@ -21,7 +21,14 @@ pub(super) struct Meta {
     interval: f64,
     preprocessed_profile_version: u32,
     process_type: u32,
-    product: &'static str,
+    product: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oscpu: Option<String>,
+    #[serde(rename = "CPUName", skip_serializing_if = "Option::is_none")]
+    cpu_name: Option<&'p str>,
+    imported_from: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extra: Vec<PanelSection<'p>>,
     sample_units: SampleUnits,
     start_time: f64,
     symbolicated: bool,
@@ -58,8 +65,9 @@ struct SampleUnits {
     thread_cpu_delta: &'static str,
 }
 
-impl Meta {
-    pub(super) fn new(profile: &Profile, clock: &Clock) -> Self {
+impl<'p> Meta<'p> {
+    pub(super) fn new(profile: &'p Profile, clock: &Clock) -> Self {
+        let about = RecordingNotes::new(profile);
         let category = |name, color| Category {
             name,
             color,
@@ -78,7 +86,11 @@ impl Meta {
             interval: clock.interval_ms,
             preprocessed_profile_version: VERSION,
             process_type: 0,
-            product: "backsight",
+            product: about.value("command").unwrap_or("backsight"),
+            oscpu: about.system(),
+            cpu_name: about.value("processor"),
+            imported_from: "backsight",
+            extra: about.sections(),
             sample_units: SampleUnits {
                 time: "ms",
                 event_delay: "ms",
@@ -96,6 +108,64 @@ impl Meta {
     }
 }
 
+/// A part of the panel that tells about a profile.
+#[derive(Debug, Serialize)]
+struct PanelSection<'p> {
+    label: &'static str,
+    entries: Vec<PanelEntry<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PanelEntry<'p> {
+    label: &'p str,
+    format: &'static str,
+    value: &'p str,
+}
+
+/// What the comments of a profile say: `command: ./survey`.
+struct RecordingNotes<'p> {
+    facts: Vec<(&'p str, &'p str)>,
+}
+
+impl<'p> RecordingNotes<'p> {
+    fn new(profile: &'p Profile) -> Self {
+        let texts = profile.comments.iter();
+        let texts = texts.filter_map(|at| profile.strings.get(*at));
+        let facts = texts.map(|text| text.split_once(": ").unwrap_or(("note", text)));
+        Self {
+            facts: facts.collect(),
+        }
+    }
+
+    fn value(&self, what: &str) -> Option<&'p str> {
+        let mut facts = self.facts.iter();
+        let (_, value) = facts.find(|(label, _)| *label == what)?;
+        Some(*value)
+    }
+
+    fn system(&self) -> Option<String> {
+        let kernel = self.value("kernel")?;
+        Some(match self.value("machine") {
+            Some(machine) => format!("Linux {kernel} {machine}"),
+            None => format!("Linux {kernel}"),
+        })
+    }
+
+    fn sections(&self) -> Vec<PanelSection<'p>> {
+        let entries = self.facts.iter().map(|(label, value)| PanelEntry {
+            label,
+            format: "string",
+            value,
+        });
+        let entries: Vec<PanelEntry<'p>> = entries.collect();
+        let section = (!entries.is_empty()).then_some(PanelSection {
+            label: "Recording",
+            entries,
+        });
+        section.into_iter().collect()
+    }
+}
+
 /// Converts times of samples.
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -105,7 +175,8 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn new(profile: &Profile) -> Self {
+    /// `intervals` are in nanoseconds.
+    pub(super) fn new(profile: &Profile, intervals: Vec<u64>) -> Self {
         let times = profile
             .samples
             .iter()
@@ -117,7 +188,7 @@ impl Clock {
         let period = period.and_then(|(_, value)| u64::try_from(value).ok());
         Self {
             start_ns: times.min(),
-            interval_ms: period.map_or(1.0, ms),
+            interval_ms: period.or_else(|| median(intervals)).map_or(1.0, ms),
         }
     }
 
@@ -135,6 +206,16 @@ impl Clock {
     pub(super) fn ms_at(&self, time_ns: u64) -> f64 {
         ms(time_ns.saturating_sub(self.start_ns.unwrap_or_default()))
     }
+}
+
+/// Returns the number in the middle: a few long ones are waits.
+fn median(mut numbers: Vec<u64>) -> Option<u64> {
+    let middle = numbers.len() / 2;
+    if middle >= numbers.len() {
+        return None;
+    }
+    let (_, median, _) = numbers.select_nth_unstable(middle);
+    Some(*median).filter(|median| *median > 0)
 }
 
 /// Converts nanoseconds to milliseconds.

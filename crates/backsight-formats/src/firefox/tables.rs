@@ -1,4 +1,4 @@
-//! The tables of a thread, stored as columns.
+//! The tables, stored as columns.
 
 use serde::Serialize;
 
@@ -20,6 +20,12 @@ macro_rules! table {
         }
 
         impl $table {
+            /// Returns the number of rows.
+            #[allow(dead_code, reason = "not each table is asked")]
+            pub(super) fn len(&self) -> usize {
+                self.length
+            }
+
             /// Adds a row, and returns its index.
             pub(super) fn push(&mut self, row: $row) -> usize {
                 let at = self.length;
@@ -44,6 +50,8 @@ table! {
         window: u32 = "innerWindowID",
         line: Option<u32> = "line",
         column: Option<u32> = "column",
+        /// Where a source map says it is from.
+        original: Option<usize> = "originalLocation",
     }
 }
 
@@ -55,9 +63,11 @@ table! {
         relevant_for_js: bool = "relevantForJS",
         /// −1 if the library is unknown.
         resource: i64 = "resource",
-        file: Option<usize> = "fileName",
+        source: Option<usize> = "source",
         line: Option<u32> = "lineNumber",
         column: Option<u32> = "columnNumber",
+        /// Where a source map says it is from.
+        original: Option<usize> = "originalLocation",
     }
 }
 
@@ -85,9 +95,45 @@ table! {
 table! {
     /// A frame, and the stack of its caller.
     StackTable of StackRow {
-        prefix: Option<usize> = "prefix",
+        /// How many rows before this one the stack of the caller is; 0 if there is none.
+        prefix_offset: usize = "prefixOffset",
         frame: usize = "frame",
     }
+}
+
+table! {
+    /// A source file.
+    SourceTable of SourceRow {
+        id: Option<usize> = "id",
+        file: usize = "filename",
+        start_line: u32 = "startLine",
+        start_column: u32 = "startColumn",
+        map: Option<usize> = "sourceMapURL",
+        content: Option<usize> = "content",
+    }
+}
+
+/// The table of the places that source maps lead to, which is required and always empty.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct SourceLocations {
+    length: u32,
+    source: [(); 0],
+    line: [(); 0],
+    column: [(); 0],
+}
+
+/// The tables that all threads refer to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SharedJson {
+    pub(super) stack_table: StackTable,
+    pub(super) frame_table: FrameTable,
+    pub(super) func_table: FuncTable,
+    pub(super) resource_table: ResourceTable,
+    pub(super) native_symbols: NativeSymbols,
+    pub(super) sources: SourceTable,
+    pub(super) source_location_table: SourceLocations,
+    pub(super) string_array: Vec<String>,
 }
 
 /// The samples of a thread, by time.
@@ -101,8 +147,10 @@ pub(super) struct SampleTable {
     /// profile.
     pub(super) time_deltas: Vec<f64>,
     pub(super) weight: Vec<Weight>,
-    #[serde(rename = "threadCPUDelta")]
-    pub(super) thread_cpu_delta: Vec<Option<u32>>,
+    /// Microseconds of processor time since the previous sample. Without it, the page takes the
+    /// thread to have run at each sample.
+    #[serde(rename = "threadCPUDelta", skip_serializing_if = "Option::is_none")]
+    pub(super) thread_cpu_delta: Option<Vec<Option<u64>>>,
 }
 
 /// The weight of a sample.
@@ -126,16 +174,13 @@ pub(super) struct Markers {
     start_time: [(); 0],
 }
 
-/// A thread with its tables.
+/// A thread and its samples.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ThreadJson {
-    pub(super) frame_table: FrameTable,
-    pub(super) func_table: FuncTable,
     pub(super) markers: Markers,
     pub(super) name: String,
     pub(super) is_main_thread: bool,
-    pub(super) native_symbols: NativeSymbols,
     pub(super) paused_ranges: [(); 0],
     pub(super) pid: String,
     pub(super) process_name: String,
@@ -143,10 +188,7 @@ pub(super) struct ThreadJson {
     pub(super) process_startup_time: f64,
     pub(super) process_type: &'static str,
     pub(super) register_time: f64,
-    pub(super) resource_table: ResourceTable,
     pub(super) samples: SampleTable,
-    pub(super) stack_table: StackTable,
-    pub(super) string_array: Vec<String>,
     pub(super) tid: String,
     pub(super) unregister_time: Option<f64>,
     pub(super) show_markers_in_timeline: bool,

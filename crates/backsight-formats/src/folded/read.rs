@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
-use backsight_profile::{
-    Location, LocationIdx, Profile, ProfileFrame, Sample, StackIdx, StrIdx, ValueType,
-};
+use backsight_profile::{Location, LocationIdx, Profile, Sample, StackIdx, StrIdx, ValueType};
 
 use super::value::Decimal;
 use crate::escape::unfolded;
 use crate::flaws::Flaws;
+use crate::jit_frame::jit_frame;
 use crate::lines::{BoundedLine, LineReader};
 
 /// A stack of a thousand C++ names takes about a hundredth of this.
@@ -268,10 +267,8 @@ impl FoldedParser {
 }
 
 fn add_named_location(profile: &mut Profile, function: StrIdx) -> Option<LocationIdx> {
-    let frames = profile.add_frames([ProfileFrame {
-        function: Some(function),
-        ..ProfileFrame::default()
-    }])?;
+    let frame = jit_frame(&mut profile.strings, function);
+    let frames = profile.add_frames([frame])?;
     profile.add_location(Location {
         frames,
         ..Location::default()

@@ -1,10 +1,14 @@
 //! The stacks of a profile as a tree of function names.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use backsight_profile::{Location, Profile, StackIdx, StrIdx, Strings};
+use backsight_profile::{Location, Profile, ProfileFrame, StackIdx, StrIdx, Strings};
+use backsight_types::AddrKind;
 
-use crate::place_name::place_name;
+use super::options::Options;
+use crate::perf_map::JitName;
+use crate::place_name::{base_name, place_name};
 
 /// The index of a node.
 pub(super) type NodeIdx = usize;
@@ -17,7 +21,16 @@ pub(super) struct Tree {
     /// The names of all nodes.
     pub(super) names: Strings,
     /// The names of each location that was used, innermost first.
-    of_locations: HashMap<u32, Vec<StrIdx>>,
+    of_locations: HashMap<u32, Vec<Name>>,
+    options: Options,
+}
+
+/// The name of a frame.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    text: StrIdx,
+    /// Whether it is that of a module, which neighbours share.
+    is_shared: bool,
 }
 
 #[derive(Debug)]
@@ -29,6 +42,13 @@ struct Node {
 }
 
 impl Tree {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
     /// Returns the node of a name that is called by `caller`, and adds it if it is new.
     pub(super) fn call(&mut self, caller: Option<NodeIdx>, name: StrIdx) -> NodeIdx {
         if let Some(known) = self.places.get(&(caller, name)) {
@@ -72,7 +92,11 @@ impl Tree {
         };
         for (here, location) in new.into_iter().rev() {
             for name in self.names_of(profile, location.0).into_iter().rev() {
-                node = Some(self.call(node, name));
+                let is_same = |at: NodeIdx| self.nodes.get(at).map(|it| it.name) == Some(name.text);
+                node = match node.filter(|at| name.is_shared && is_same(*at)) {
+                    Some(same) => Some(same),
+                    None => Some(self.call(node, name.text)),
+                };
             }
             if let Some(node) = node {
                 known.insert(here, node);
@@ -81,7 +105,7 @@ impl Tree {
         node
     }
 
-    fn names_of(&mut self, profile: &Profile, location: u32) -> Vec<StrIdx> {
+    fn names_of(&mut self, profile: &Profile, location: u32) -> Vec<Name> {
         if let Some(names) = self.of_locations.get(&location) {
             return names.clone();
         }
@@ -90,18 +114,51 @@ impl Tree {
         let place = profile.location(index).unwrap_or(&nowhere);
         let mut names = Vec::new();
         for frame in profile.frames_of(place) {
-            let named = [frame.function, frame.linkage_name].into_iter().flatten();
-            let mut named = named.filter_map(|at| profile.strings.get(at));
+            let text = |at: Option<StrIdx>| profile.strings.get(at?);
+            let linkage_name = text(frame.linkage_name);
+            // There is no other place for the file and line that a runtime wrote into a name.
+            let placed = linkage_name.filter(|name| JitName::of(name).file.is_some());
+            let named = [placed, text(frame.function), linkage_name];
+            let mut named = named.into_iter().flatten();
             names.push(match named.find(|name| !name.is_empty()) {
-                Some(name) => self.names.intern(name),
-                None => self.names.intern(&place_name(profile, place)),
+                Some(name) => Name {
+                    text: self.names.intern(&self.annotated(name, place, frame)),
+                    is_shared: false,
+                },
+                None => self.nameless(profile, place),
             });
         }
         if names.is_empty() {
-            names.push(self.names.intern(&place_name(profile, place)));
+            names.push(self.nameless(profile, place));
         }
         self.of_locations.insert(location, names.clone());
         names
+    }
+
+    fn nameless(&mut self, profile: &Profile, place: &Location) -> Name {
+        let module = place.module.filter(|_| self.options.modules_alone);
+        let module = module.and_then(|module| profile.module(module));
+        let name = module.map(base_name).filter(|name| !name.is_empty());
+        let text = match &name {
+            Some(name) => self.names.intern(&format!("[{name}]")),
+            None => self.names.intern(&place_name(profile, place)),
+        };
+        Name {
+            text,
+            is_shared: name.is_some(),
+        }
+    }
+
+    /// Returns a name with what code it is of, if that is asked for.
+    fn annotated<'n>(&self, name: &'n str, place: &Location, frame: &ProfileFrame) -> Cow<'n, str> {
+        let mark = match place.kind {
+            _ if !self.options.annotated => return name.into(),
+            _ if frame.inlined => "_[i]",
+            Some(AddrKind::Kernel) => "_[k]",
+            Some(AddrKind::Anonymous) => "_[j]",
+            _ => return name.into(),
+        };
+        [name, mark].concat().into()
     }
 
     /// Adds the value of a stack that ends at a node.

@@ -5,39 +5,27 @@ use std::io::{self, Write};
 
 use backsight_profile::{Label, LabelValue, Profile, Sample, StackIdx, StrIdx, ThreadIdx};
 
+use super::options::{Options, RootFrame};
 use super::tree::{NodeIdx, Tree};
 use super::value::Decimal;
 use crate::escape::Folded;
 use crate::place_name::UNKNOWN;
 
-/// The root frame of each stack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RootFrame {
-    /// The outermost function; no extra frame.
-    #[default]
-    None,
-    /// The name of the process, as `stackcollapse-perf.pl` writes it; the process ID if it has no
-    /// name.
-    Process,
-    /// The name of the thread and both IDs: `NAME-PID/TID`.
-    Thread,
-}
-
 /// Writes each stack with the sum of one of its values, sorted by names.
 ///
-/// `sample_type` is the index of the value's sample type. Stacks whose sum is 0 are left out. A
-/// stack without addresses is written as `[unknown]`.
+/// `sample_type` is the index of the value's sample type. `options` can be a [`RootFrame`] alone.
+/// Stacks whose sum is 0 are left out. A stack without addresses is written as `[unknown]`.
 ///
 /// # Errors
 /// Those of the output.
 pub fn write(
     profile: &Profile,
     sample_type: usize,
-    root_frame: RootFrame,
+    options: impl Into<Options>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut tree = Tree::default();
+    let options = options.into();
+    let mut tree = Tree::new(options);
     let mut roots: Vec<Root> = Vec::new();
     let mut root_at: HashMap<Option<NodeIdx>, usize> = HashMap::new();
     let mut root_of: HashMap<(Option<ThreadIdx>, Option<StrIdx>), usize> = HashMap::new();
@@ -51,7 +39,7 @@ pub fn write(
             None => comm.and_then(|comm| text_of(labels, comm)),
         };
         let at = *root_of.entry((sample.thread, name)).or_insert_with(|| {
-            let root = root_frame_of(profile, sample, name, root_frame)
+            let root = root_frame_of(profile, sample, name, options.root_frame)
                 .map(|name| tree.names.intern(&name));
             let node = root.map(|name| tree.call(None, name));
             *root_at.entry(node).or_insert_with(|| {

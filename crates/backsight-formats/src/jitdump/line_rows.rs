@@ -6,7 +6,11 @@
 //! V8 writes the name of one script in all rows of a table, so that all rows have the same length
 //! and can be told apart without the names.
 //!
-//! Source: `LogWriteDebugInfo` in `src/diagnostics/perf-jit.cc` of V8.
+//! Erlang's machine begins each table 48 to 55 bytes before the code, with the header of the
+//! function, and ends it with a row of line 0 without a file.
+//!
+//! Sources: `LogWriteDebugInfo` in `src/diagnostics/perf-jit.cc` of V8; `JitPerfDump` in
+//! `erts/emulator/beam/jit/beam_jit_main.cpp` of Erlang.
 
 use super::code::MAX_SIZE;
 use super::lines::DebugEntry;
@@ -18,6 +22,8 @@ const SAME_FILE: &[u8] = b"\xff";
 const FIXED: usize = 16;
 /// Records are padded to a multiple of this size.
 const PADDING: usize = 8;
+/// No header of a function is larger, in bytes.
+const HEADER: u64 = 0x100;
 
 /// The rows of one table, as far as they can be told apart.
 #[derive(Debug, Default)]
@@ -131,9 +137,10 @@ fn row<'b>(at: &mut Bytes<'b>) -> Option<(u64, u32, &'b [u8])> {
     Some((addr, line, at.terminated()?))
 }
 
-/// Whether an address may be one of the code that starts at `start`.
+/// Whether an address may be one of the code that starts at `start`, or of the header before it.
 fn is_of_code(addr: u64, start: u64) -> bool {
-    addr.checked_sub(start).is_some_and(|into| into <= MAX_SIZE)
+    let into = addr.checked_sub(start.saturating_sub(HEADER));
+    into.is_some_and(|into| into <= MAX_SIZE)
 }
 
 /// Whether bytes may be the name of a file: text without control characters.

@@ -52,15 +52,18 @@ impl JitLines {
             if let Some(name) = row.file {
                 file = self.file(name);
             }
-            let offset = row.addr.checked_sub(start);
-            if let (Some(offset), Some(file)) = (offset, file) {
-                let line = row.line;
+            if let Some(file) = file {
+                let (offset, line) = (row.addr, row.line);
                 self.entries.push(LineEntry { offset, line, file });
             }
         }
         if let Some(new) = self.entries.get_mut(from..) {
-            // The sort is stable: of several entries with the same offset, the last one counts.
+            // The sort is stable: of several entries with the same address, the last one counts.
             new.sort_by_key(|entry| entry.offset);
+            for entry in new.iter_mut() {
+                // What began before the code counts from its first byte on.
+                entry.offset = entry.offset.saturating_sub(start);
+            }
             let first = new.first().map(|entry| entry.offset);
             self.first = first
                 .map(|new| self.first.map_or(new, |old| old.min(new)))
@@ -96,7 +99,8 @@ impl JitLines {
         self.shift = if is_shifted { ELF_HEADER } else { 0 };
     }
 
-    /// Returns the file and line at an offset in code that has these entries.
+    /// Returns the file and line at an offset in code that has these entries. An entry of line 0
+    /// without a file ends what the one before it said.
     pub(super) fn at(&self, range: Range<u32>, offset: u64) -> Option<(&[u8], u32)> {
         let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
         let entries = self.entries.get(range)?;
@@ -104,6 +108,7 @@ impl JitLines {
         let behind = entries.partition_point(|entry| entry.offset <= offset);
         let entry = entries.get(behind.checked_sub(1)?)?;
         let file = self.files.get(usize::try_from(entry.file).ok()?)?;
-        Some((file, entry.line))
+        let is_end = entry.line == 0 && file.is_empty();
+        (!is_end).then_some((&**file, entry.line))
     }
 }

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_passed_over() {
+    fn unknown_fields_are_passed_over() {
         let text = concat!(
             r#"{"type":"comet","schema_version":"tail"}"#,
             "\n",

@@ -16,6 +16,8 @@ use self::schema::{Field, FieldKind, Type};
 use FieldKind::{Bytes, Double, Fixed64, Message, Text, Varint};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::json_offset::offset_of;
+
 /// Whether a text that starts like this is OTLP in JSON: one of the names of `ProfilesData` must be
 /// near the start.
 #[must_use]
@@ -46,18 +48,6 @@ pub(super) fn messages(text: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
         messages.push(out);
     }
     Ok(messages)
-}
-
-fn offset_of(text: &[u8], line: usize, column: usize) -> u64 {
-    let ends = memchr::memchr_iter(b'\n', text);
-    let start = match line.checked_sub(2) {
-        Some(before) => ends
-            .clone()
-            .nth(before)
-            .map_or(0, |at| at.saturating_add(1)),
-        None => 0,
-    };
-    u64::try_from(start.saturating_add(column)).unwrap_or(u64::MAX)
 }
 
 /// Converts an object to an encoded message.
@@ -337,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_a_place() {
+    fn errors_have_a_position() {
         let cases: [(&str, u64); 6] = [
             ("{\"resourceProfiles\":[", 21),
             ("{}\n{\"dictionary\":1}", 18),

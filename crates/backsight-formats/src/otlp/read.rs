@@ -80,7 +80,7 @@ pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error
             reason: "it contains no message",
         });
     }
-    Ok(state.finish())
+    state.finish()
 }
 
 impl<'a> Reader<'a> {

@@ -43,6 +43,7 @@ pub(super) mod branch {
 const FLAG_INHERIT: u64 = 1 << 1;
 const FLAG_FREQ: u64 = 1 << 10;
 const FLAG_SAMPLE_ID_ALL: u64 = 1 << 18;
+const FLAG_BUILD_ID: u64 = 1 << 34;
 
 /// The fields of an attribute that are needed for reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(super) struct Attr {
     pub(super) branch_type: u64,
     pub(super) user_regs: u64,
     pub(super) sample_id_all: bool,
+    /// Whether records of mappings were to have build IDs.
+    pub(super) has_build_ids: bool,
     pub(super) clock_id: i32,
 }
 
@@ -76,6 +79,7 @@ impl Attr {
             branch_type: 0,
             user_regs: 0,
             sample_id_all: false,
+            has_build_ids: false,
             clock_id: 0,
         }
     }
@@ -116,6 +120,7 @@ impl Attr {
             branch_type,
             user_regs,
             sample_id_all: flags & FLAG_SAMPLE_ID_ALL != 0,
+            has_build_ids: flags & FLAG_BUILD_ID != 0,
             clock_id,
         };
         Some((attr, size))
@@ -240,7 +245,7 @@ mod tests {
     use super::{Attr, sample};
 
     #[test]
-    fn what_an_attribute_lacks_is_zero() {
+    fn missing_fields_of_an_attribute_are_zero() {
         let mut raw = [0_u8; 64];
         raw[0] = 1;
         raw[4] = 64;

@@ -86,6 +86,11 @@ impl Events {
         self.events.iter().map(of).collect()
     }
 
+    /// Whether records of mappings were to have build IDs.
+    pub(super) fn have_build_ids(&self) -> bool {
+        self.events.iter().any(|event| event.attr.has_build_ids)
+    }
+
     pub(super) fn attr(&self, event: usize) -> &Attr {
         self.events.get(event).map_or(&NONE, |event| &event.attr)
     }

@@ -7,6 +7,7 @@ use backsight_types::trace::{Facts, FileBuildId};
 
 use super::bpf;
 use crate::bytes::{Bytes, until_zero};
+use crate::flaws::Flaws;
 
 /// The features that are read, by their bit in the header.
 pub(super) mod feature {
@@ -45,55 +46,86 @@ pub(super) fn is_read(feature: u64) -> bool {
     )
 }
 
-/// Reads a feature, as far as it is not damaged.
-pub(super) fn take_feature(facts: &mut Facts, feature: u64, bytes: &[u8], big: bool) {
+/// Reads a feature, as far as it is not damaged. What is damaged is counted.
+pub(super) fn take_feature(
+    facts: &mut Facts,
+    feature: u64,
+    bytes: &[u8],
+    big: bool,
+    flaws: &mut Flaws,
+) {
     let mut at = Bytes::new(bytes, big);
     let text = |at: &mut Bytes<'_>| {
         let text = at.string()?;
         Some(String::from_utf8_lossy(text).into_owned())
     };
-    match feature {
-        feature::HOSTNAME => facts.hostname = text(&mut at),
-        feature::OS_RELEASE => facts.os_release = text(&mut at),
-        feature::VERSION => facts.perf_version = text(&mut at),
-        feature::ARCH => facts.arch = text(&mut at),
-        feature::CPU_DESC => facts.cpu = text(&mut at),
+    let is_whole = match feature {
+        feature::HOSTNAME => taken(&mut facts.hostname, text(&mut at)),
+        feature::OS_RELEASE => taken(&mut facts.os_release, text(&mut at)),
+        feature::VERSION => taken(&mut facts.perf_version, text(&mut at)),
+        feature::ARCH => taken(&mut facts.arch, text(&mut at)),
+        feature::CPU_DESC => taken(&mut facts.cpu, text(&mut at)),
         feature::CMDLINE => {
             let count = at.u32().unwrap_or_default();
             facts.command = (0..count).map_while(|_| text(&mut at)).collect();
+            u32::try_from(facts.command.len()) == Ok(count)
         }
         feature::CLOCK_DATA => {
             let _version = at.u32();
             facts.clock_id = at.u32();
-            facts.clock = at.u64().zip(at.u64());
+            taken(&mut facts.clock, at.u64().zip(at.u64()))
         }
-        feature::BUILD_ID => take_build_ids(facts, bytes, big),
-        feature::BPF_PROG_INFO => facts.bpf_programs = bpf::programs(bytes, big),
-        feature::BPF_BTF => facts.btf = bpf::btf(bytes, big),
-        _ => {}
+        feature::BUILD_ID => {
+            take_build_ids(facts, bytes, big, flaws);
+            true
+        }
+        feature::BPF_PROG_INFO => {
+            facts.bpf_programs = bpf::programs(bytes, big, flaws);
+            true
+        }
+        feature::BPF_BTF => {
+            facts.btf = bpf::btf(bytes, big, flaws);
+            true
+        }
+        _ => true,
+    };
+    if !is_whole {
+        flaws.count("facts about the recording that are damaged");
     }
+}
+
+/// Keeps what was read, and returns whether it could be.
+fn taken<T>(fact: &mut Option<T>, read: Option<T>) -> bool {
+    *fact = read;
+    fact.is_some()
 }
 
 /// Reads a list of build IDs: records with headers.
-fn take_build_ids(facts: &mut Facts, bytes: &[u8], big: bool) {
+fn take_build_ids(facts: &mut Facts, bytes: &[u8], big: bool, flaws: &mut Flaws) {
     let mut at = Bytes::new(bytes, big);
-    while let (Some(_kind), Some(misc), Some(size)) = (at.u32(), at.u16(), at.u16()) {
-        let body = usize::from(size)
-            .checked_sub(8)
-            .and_then(|size| at.take(size));
-        let Some(body) = body else { return };
-        take_build_id(facts, misc, body, big);
+    while !at.rest().is_empty() {
+        let mut record = || {
+            let (_kind, misc, size) = (at.u32()?, at.u16()?, at.u16()?);
+            let body = at.take(usize::from(size).checked_sub(8)?)?;
+            Some((misc, body))
+        };
+        let Some((misc, body)) = record() else {
+            flaws.count("lists of build IDs that are damaged");
+            return;
+        };
+        if take_build_id(facts, misc, body, big).is_none() {
+            flaws.count("build IDs that are damaged");
+        }
     }
 }
 
-/// Reads a build ID: a process ID, 24 bytes for the ID, and the name of the file.
-pub(super) fn take_build_id(facts: &mut Facts, misc: u16, body: &[u8], big: bool) {
+/// Reads a build ID: a process ID, 24 bytes for the ID, and the name of the file. `None` if it is
+/// damaged.
+pub(super) fn take_build_id(facts: &mut Facts, misc: u16, body: &[u8], big: bool) -> Option<()> {
     /// The bit of records whose 21st byte is the size of the ID.
     const HAS_SIZE: u16 = 1 << 15;
     let mut at = Bytes::new(body, big);
-    let (Some(_pid), Some(id)) = (at.u32(), at.take(24)) else {
-        return;
-    };
+    let (_pid, id) = (at.u32()?, at.take(24)?);
     let id = match misc & HAS_SIZE {
         // Without a size, trailing words of zeros are padding.
         0 => {
@@ -114,4 +146,5 @@ pub(super) fn take_build_id(facts: &mut Facts, misc: u16, body: &[u8], big: bool
             is_kernel,
         });
     }
+    Some(())
 }

@@ -14,6 +14,7 @@ use super::error::{Error, ReadEnd};
 use super::event_attrs::{EventDescription, Events, numbers};
 use super::facts::{self, feature};
 use crate::bytes::Bytes;
+use crate::flaws::Flaws;
 
 const MAGIC: &[u8; 8] = b"PERFILE2";
 const MAGIC_BIG: &[u8; 8] = b"2ELIFREP";
@@ -37,6 +38,8 @@ pub(super) struct FileHeader {
     pub(super) size: Option<u64>,
     pub(super) events: Events,
     pub(super) facts: Facts,
+    /// What is damaged of the facts.
+    pub(super) flaws: Flaws,
     pub(super) end: Option<ReadEnd>,
 }
 
@@ -130,11 +133,12 @@ impl FileHeader {
         // extend to the end of the file.
         let whole = data.end().filter(|end| *end <= len && data.size > 0);
         let mut facts = Facts::default();
+        let mut flaws = Flaws::default();
         let mut events = Events::default();
         let mut is_whole = whole.is_some();
         if let Some(end) = whole {
             is_whole = read_features(input, &table, end, len, big, &mut |feature, bytes| {
-                facts::take_feature(&mut facts, feature, bytes, big);
+                facts::take_feature(&mut facts, feature, bytes, big, &mut flaws);
                 if feature == feature::EVENT_DESC {
                     events.take_descriptions(bytes, big);
                 }
@@ -149,6 +153,7 @@ impl FileHeader {
             size: Some(whole.map_or(there, |_| data.size)),
             events,
             facts,
+            flaws,
             end: (!is_whole).then_some(ReadEnd::Cut),
             ..Self::of_pipe(big)
         }
@@ -162,6 +167,7 @@ impl FileHeader {
             size: None,
             events: Events::default(),
             facts: Facts::default(),
+            flaws: Flaws::default(),
             end: None,
         }
     }

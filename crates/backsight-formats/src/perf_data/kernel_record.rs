@@ -29,12 +29,13 @@ impl<R: Read> Reader<R> {
             kind::LOST_SAMPLES => return at.u64().map(Event::Lost),
             kind::THROTTLE => return Some(Event::Throttled),
             kind::SWITCH | kind::SWITCH_CPU_WIDE => {
-                let Some((_, tid)) = self.events.thread_of(event, &record) else {
+                let Some((pid, tid)) = self.events.thread_of(event, &record) else {
                     too_short(&mut self.problems);
                     return None;
                 };
                 return Some(Event::Switched {
                     time_ns,
+                    pid,
                     tid,
                     is_out: record.misc & process_record::SWITCH_OUT != 0,
                 });
@@ -55,7 +56,8 @@ impl<R: Read> Reader<R> {
             }
             _ => {}
         }
-        let Some(told) = process_record::parse(&record, time_ns) else {
+        let Some(told) = process_record::parse(&record, time_ns, || self.events.have_build_ids())
+        else {
             too_short(&mut self.problems);
             return None;
         };

@@ -10,9 +10,15 @@ use super::facts;
 use super::kinds::kind;
 use super::raw::RawRecord;
 use crate::bytes::Bytes;
+use crate::flaws::Flaws;
 
 /// Reads a record of perf; `None` if it is damaged.
-pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Facts) -> Option<()> {
+pub(super) fn take(
+    record: &RawRecord<'_>,
+    events: &mut Events,
+    facts: &mut Facts,
+    flaws: &mut Flaws,
+) -> Option<()> {
     const UPDATE_NAME: u64 = 2;
     let big = record.big;
     let mut at = Bytes::new(record.body, big);
@@ -35,13 +41,13 @@ pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Fact
         }
         kind::HEADER_FEATURE => {
             let feature = at.u64()?;
-            facts::take_feature(facts, feature, at.rest(), big);
+            facts::take_feature(facts, feature, at.rest(), big, flaws);
             if feature == facts::feature::EVENT_DESC {
                 events.take_names(at.rest(), big);
                 facts.events = events.types();
             }
         }
-        kind::HEADER_BUILD_ID => facts::take_build_id(facts, record.misc, record.body, big),
+        kind::HEADER_BUILD_ID => facts::take_build_id(facts, record.misc, record.body, big)?,
         _ => {}
     }
     Some(())

@@ -42,11 +42,16 @@ impl ProcessChanges {
     }
 }
 
-/// Parses a record about a process; `None` if it is damaged.
-pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<ProcessChanges> {
+/// Parses a record about a process; `None` if it is damaged. `have_build_ids` says whether build
+/// IDs were asked for.
+pub(super) fn parse(
+    record: &RawRecord<'_>,
+    time: u64,
+    have_build_ids: impl FnOnce() -> bool,
+) -> Option<ProcessChanges> {
     let mut at = Bytes::new(record.body, record.big);
     match record.kind {
-        kind::MMAP | kind::MMAP2 => mapping(record, &mut at, time),
+        kind::MMAP | kind::MMAP2 => mapping(record, &mut at, time, have_build_ids),
         kind::KSYMBOL => kernel_symbol(&mut at, time),
         kind::COMM => {
             let (pid, tid) = (at.u32()?, at.u32()?);
@@ -88,7 +93,12 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<ProcessChanges>
     }
 }
 
-fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<ProcessChanges> {
+fn mapping(
+    record: &RawRecord<'_>,
+    at: &mut Bytes<'_>,
+    time: u64,
+    have_build_ids: impl FnOnce() -> bool,
+) -> Option<ProcessChanges> {
     let (mut pid, _tid) = (at.u32()?, at.u32()?);
     let (start, size, offset) = (at.u64()?, at.u64()?, at.u64()?);
     let mut mapping = Mmap {
@@ -100,16 +110,16 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Proc
         ..Mmap::default()
     };
     if record.kind == kind::MMAP2 {
-        if record.misc & HAS_BUILD_ID != 0 {
-            let mut id = Bytes::new(at.take(24)?, record.big);
-            let size = id.take(4)?.first().copied().unwrap_or_default();
-            let id = id.rest().get(..usize::from(size))?;
-            mapping.build_id = BuildId::from_bytes(id).ok();
-        } else {
-            let (major, minor) = (at.u32()?, at.u32()?);
-            mapping.device = Device { major, minor };
-            mapping.inode = at.u64()?;
-            let _generation = at.u64()?;
+        let file = at.take(24)?;
+        let has_id = record.misc & HAS_BUILD_ID != 0;
+        match build_id(file, have_build_ids).filter(|_| has_id) {
+            Some(id) => mapping.build_id = Some(id),
+            None => {
+                let mut file = Bytes::new(file, record.big);
+                let (major, minor) = (file.u32()?, file.u32()?);
+                mapping.device = Device { major, minor };
+                mapping.inode = file.u64()?;
+            }
         }
         let (protection, flags) = (at.u32()?, at.u32()?);
         mapping.perms = perms(protection, flags);
@@ -129,6 +139,25 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Proc
         pid,
         ProcessChange::Mmap(mapping),
     ))
+}
+
+/// The least size of a build ID by which it is known from a device: as the first byte of a record,
+/// it would be the major number of a device without files.
+const MIN_TELLING_ID: usize = 16;
+
+/// Returns the build ID that stands in the place of device and inode.
+///
+/// The flag that says so cannot be trusted. While another recorder asks for build IDs, the kernel
+/// sets the flag for all of them, and leaves device and inode in the records of those that do not
+/// ask: `perf_event_mmap_output` sets it in a header that all events share, and does not take it
+/// back (seen on Linux 6.18, where perf 6.1 then aborts). So the bytes must be those of a build ID,
+/// and a short one must have been asked for.
+fn build_id(file: &[u8], have_build_ids: impl FnOnce() -> bool) -> Option<BuildId> {
+    let ([size, reserved @ ..], id) = file.split_first_chunk::<4>()?;
+    let (id, rest) = id.split_at_checked(usize::from(*size))?;
+    let is_one = *reserved == [0; 3] && !id.is_empty() && rest.iter().all(|byte| *byte == 0);
+    let is_known = is_one && (id.len() >= MIN_TELLING_ID || have_build_ids());
+    BuildId::from_bytes(id).ok().filter(|_| is_known)
 }
 
 /// Converts the arguments of `mmap(2)`. The lowest three bits of `prot` are those of [`Perms`].

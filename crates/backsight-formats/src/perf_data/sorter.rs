@@ -301,7 +301,7 @@ mod tests {
     proptest! {
         /// Two buffers, each in time order, which are emptied alternately up to random points.
         #[test]
-        fn what_processors_recorded_comes_in_order(
+        fn records_of_several_processors_are_sorted(
             turns in prop::collection::vec((0_u64..20, 0_u64..20), 1..30)
         ) {
             let mut sorter = Sorter::holding(MAX_HELD);

@@ -146,7 +146,7 @@ impl<R: Read> Streams<R> {
                     if record.kind == kind::AUXTRACE {
                         flaws.leave_out("buffers of hardware traces");
                     }
-                    if perf_record::take(&record, events, facts).is_none() {
+                    if perf_record::take(&record, events, facts, flaws).is_none() {
                         flaws.count("records about the recording that are too short");
                     }
                 }

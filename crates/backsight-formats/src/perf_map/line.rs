@@ -51,7 +51,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn what_is_no_entry_is_none() {
+    fn malformed_lines_are_no_entries() {
         let whole: [(&str, (u64, u64, &str)); 4] = [
             (
                 "3ef414c0 398 RegExp:[{(]",

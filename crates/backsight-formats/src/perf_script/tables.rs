@@ -11,6 +11,7 @@ use backsight_types::{
 };
 
 use super::head::SampleHead;
+use crate::jit_frame::jit_frame;
 use crate::perf_map::pid_in_name;
 
 /// The key of a location: its address and all its frames.
@@ -214,12 +215,18 @@ impl ScriptTables {
         let is_named = key.frames.iter().any(|frame| frame.function.is_some());
         let named = key.frames.iter().filter(|_| is_named);
         let frames: Vec<ProfileFrame> = named
-            .map(|frame| ProfileFrame {
-                function: frame.function.as_deref().map(|name| strings.intern(name)),
-                file: frame.source.as_ref().map(|(file, _)| strings.intern(file)),
-                line: frame.source.as_ref().map(|(_, line)| *line),
-                inlined: frame.inlined,
-                ..ProfileFrame::default()
+            .map(|frame| {
+                let function = frame.function.as_deref().map(|name| strings.intern(name));
+                let named = function.map(|function| jit_frame(strings, function));
+                let named = named.unwrap_or_default();
+                let source = frame.source.as_ref();
+                let file = source.map(|(file, _)| strings.intern(file));
+                ProfileFrame {
+                    file: file.or(named.file),
+                    line: source.map(|(_, line)| *line),
+                    inlined: frame.inlined,
+                    ..named
+                }
             })
             .collect();
         let kind = place.module.and_then(|index| modules.get(index.as_usize()));

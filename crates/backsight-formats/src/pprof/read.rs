@@ -17,6 +17,9 @@ use crate::protobuf::{Error, Limits, MemoryBudget, unpack};
 
 /// Reads a profile, gzipped or not. Returns it with counts of its flaws.
 ///
+/// If the sample types are those of several events, as of a recording (`cpu-clock-samples`,
+/// `cpu-clock`, `page-faults-samples`, …), a sample has the values of its event alone.
+///
 /// A malformed part is left out, or read as far as possible: a sample keeps the locations that
 /// exist. Only damage that makes the whole file unreadable is an error.
 ///

@@ -1,7 +1,9 @@
 //! Reads and decompresses an input within a memory budget.
 
+#[cfg(any(feature = "json-profiles", feature = "otlp", feature = "pprof"))]
 use std::io::{self, Read};
 
+#[cfg(any(feature = "json-profiles", feature = "otlp", feature = "pprof"))]
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::Error;
@@ -9,6 +11,7 @@ use super::error::Error;
 use super::wire::MessageFields;
 
 /// The magic number of gzip.
+#[cfg(any(feature = "json-profiles", feature = "otlp", feature = "pprof"))]
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The memory that may still be allocated.
@@ -16,11 +19,32 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(crate) struct MemoryBudget {
     limit: u64,
     left: u64,
+    #[cfg(feature = "json-profiles")]
+    is_exceeded: bool,
 }
 
 impl MemoryBudget {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, left: limit }
+        Self {
+            limit,
+            left: limit,
+            #[cfg(feature = "json-profiles")]
+            is_exceeded: false,
+        }
+    }
+
+    /// Returns the error of a call that could not reserve what it asked for, if there was one: it
+    /// may have been lost on the way.
+    #[cfg(feature = "json-profiles")]
+    pub(crate) fn exceeded(&self) -> Option<Error> {
+        let limit = self.limit;
+        self.is_exceeded.then_some(Error::TooLarge { limit })
+    }
+
+    /// Returns how many bytes may still be reserved.
+    #[cfg(feature = "perfetto")]
+    pub(crate) fn left(&self) -> u64 {
+        self.left
     }
 
     /// Reserves so many bytes.
@@ -28,11 +52,16 @@ impl MemoryBudget {
         let left = u64::try_from(bytes)
             .ok()
             .and_then(|bytes| self.left.checked_sub(bytes));
+        #[cfg(feature = "json-profiles")]
+        {
+            self.is_exceeded |= left.is_none();
+        }
         self.left = left.ok_or(Error::TooLarge { limit: self.limit })?;
         Ok(())
     }
 
     /// Checks that so many bytes could be reserved, for a temporary allocation.
+    #[cfg(any(feature = "otlp", feature = "perfetto", feature = "pprof"))]
     pub(crate) fn check(&self, bytes: usize) -> Result<(), Error> {
         { *self }.take(bytes)
     }
@@ -50,6 +79,7 @@ pub(crate) fn unpack(input: impl Read, budget: &mut MemoryBudget) -> Result<Vec<
 }
 
 /// Like [`unpack`], for a format whose start is checked differently.
+#[cfg(any(feature = "json-profiles", feature = "otlp", feature = "pprof"))]
 pub(crate) fn unpack_as(
     input: impl Read,
     budget: &mut MemoryBudget,
@@ -71,6 +101,7 @@ pub(crate) fn unpack_as(
 }
 
 /// Converts an error of the gzip decoder. `read` is the number of bytes decompressed before it.
+#[cfg(any(feature = "json-profiles", feature = "otlp", feature = "pprof"))]
 fn gzip_error(error: io::Error, read: usize) -> Error {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {
@@ -85,6 +116,7 @@ fn gzip_error(error: io::Error, read: usize) -> Error {
     }
 }
 
+#[cfg(any(feature = "json-profiles", feature = "otlp", feature = "pprof"))]
 fn read_all(
     mut input: impl Read,
     budget: &mut MemoryBudget,

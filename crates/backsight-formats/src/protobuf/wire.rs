@@ -4,6 +4,7 @@
 //! can decode to a sample of 70 bytes in memory.
 
 use super::error::Error;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 use crate::flaws::Flaws;
 
 /// Iterates over the fields of a message.
@@ -47,7 +48,14 @@ impl<'a> MessageFields<'a> {
         })
     }
 
+    /// Returns what was not read yet.
+    #[cfg(feature = "perfetto")]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Checks that the first bytes of an input can be the start of a message.
+    #[cfg(any(feature = "otlp", feature = "pprof"))]
     pub(crate) fn check_begin(begin: &'a [u8]) -> Result<(), Error> {
         let mut fields = Self::new(begin);
         loop {
@@ -109,6 +117,7 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Decodes a message; counts it if it cannot be decoded.
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 pub(crate) fn decode<M: prost::Message + Default>(
     row: &[u8],
     why_not: &'static str,

@@ -265,7 +265,7 @@ fn both_numberings_of_samples_say_the_same() {
 }
 
 #[test]
-fn what_is_older_than_stacks_is_refused_by_name() {
+fn layouts_before_stacks_are_refused_by_name() {
     let profile = Message::default()
         .message(1, &[(1, 1), (2, 2)])
         .bytes(3, [1, 2]);

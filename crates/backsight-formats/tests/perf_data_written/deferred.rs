@@ -152,7 +152,7 @@ fn a_cookie_is_no_address_even_of_a_damaged_record() {
 }
 
 #[test]
-fn what_waits_is_bounded() {
+fn deferred_samples_are_bounded() {
     let file = {
         let mut file = PerfFile::new(false, &[cycles(&[1])]);
         for number in 0..3000_u64 {

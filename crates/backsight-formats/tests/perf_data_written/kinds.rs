@@ -129,7 +129,7 @@ fn perf_reads_on_behind_them_too() {
 }
 
 #[test]
-fn what_should_stand_behind_and_does_not_is_said() {
+fn missing_sections_are_said() {
     let cases = [
         (66, 0, "without the size of the data"),
         (71, 4, "without the size of the data"),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_row() {
+    fn unknown_positions_have_no_row() {
         let mut spots = SpotMerger::default();
         assert_eq!(spots.add(NONE, 0, 0), NONE);
         assert_ne!(

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_goes_before_what_is_not() {
+    fn listed_units_come_first() {
         let listed = overlaps(&[(10, 20, 1), (30, 40, 2), (35, 38, 3)]);
         let all = overlaps(&[(0, 35, 7), (45, 50, 8)]);
         let code = CodeOffsets::new([(5, 100)].into_iter()).unwrap();

@@ -86,7 +86,7 @@ pub enum IndexCause {
     /// would control the answers for every file with that build ID, so it is not kept
     /// there.
     #[error("built from a file that others can change: write it to a separate file")]
-    OfStrangers,
+    Untrusted,
     /// It has no build ID, by which a directory keeps indexes.
     #[error("a symbol index without build ID: write it to a separate file")]
     NoBuildId,

@@ -19,7 +19,7 @@ impl Default for TracedProcess {
     fn default() -> Self {
         Self {
             space: AddressSpace::default(),
-            cache: VmaCache::new(Trust::UntilTold),
+            cache: VmaCache::new(Trust::UntilInvalidated),
             lost: None,
         }
     }

@@ -8,8 +8,8 @@ use crate::{options::Trust, span::Span};
 
 proptest! {
     #[test]
-    fn what_was_found_last_holds(found in prop::collection::vec((0_u32..400, 1_u32..9), 1..200)) {
-        let (mut cache, mut known) = (VmaCache::new(Trust::UntilTold), [None; 512]);
+    fn the_last_answer_holds(found in prop::collection::vec((0_u32..400, 1_u32..9), 1..200)) {
+        let (mut cache, mut known) = (VmaCache::new(Trust::UntilInvalidated), [None; 512]);
         for ((start, size), nth) in found.into_iter().zip(0..) {
             let range = AbsRange { start: AbsAddr(start.into()), end: AbsAddr((start + size).into()) };
             let span = Span::of(range, InModule::new(ModuleIdx(nth)).at(FileOffset(0)));

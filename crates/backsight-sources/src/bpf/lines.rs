@@ -40,6 +40,7 @@ pub struct BpfLines {
     /// Of all programs, those of each by address; and the index of the file, if there is one.
     lines: Vec<(BpfLineInfo, Option<usize>)>,
     files: Vec<Box<str>>,
+    unreadable_files: u64,
 }
 
 /// A source file and a place in it.
@@ -68,14 +69,18 @@ impl BpfLines {
         let mut all = Self::default();
         let mut indexes: HashMap<Box<str>, usize> = HashMap::new();
         let btf = btf.iter().filter(|blob| blob.id != 0);
-        let btf: HashMap<u32, BtfStrings<'_>> = btf
-            .filter_map(|blob| Some((blob.id, BtfStrings::of(&blob.bytes)?)))
+        let btf: HashMap<u32, Option<BtfStrings<'_>>> = btf
+            .map(|blob| (blob.id, BtfStrings::of(&blob.bytes)))
             .collect();
         for program in programs {
             let strings = btf.get(&program.btf_id);
             let before = all.lines.len();
             for line in &program.lines {
-                let file = strings.and_then(|strings| strings.get(line.file_name_offset));
+                let file = strings.map(|strings| strings.as_ref()?.get(line.file_name_offset));
+                if file == Some(None) && line.file_name_offset != 0 {
+                    all.unreadable_files = all.unreadable_files.saturating_add(1);
+                }
+                let file = file.flatten();
                 let file = file.map(|file| all.index_of(file, &mut indexes));
                 all.lines.push((*line, file));
             }
@@ -121,6 +126,13 @@ impl BpfLines {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.functions.is_empty()
+    }
+
+    /// Returns the number of lines whose file name cannot be read, although there is type
+    /// information for their program.
+    #[must_use]
+    pub fn unreadable_files(&self) -> u64 {
+        self.unreadable_files
     }
 
     /// Returns the source of an address in the function of this name, in the kernel's list, that
@@ -228,9 +240,39 @@ mod tests {
         for (name, start, addr, want) in cases {
             assert_eq!(at(name, start, addr), want, "{name} {addr:x}");
         }
+        // One line names a file that is not there.
+        assert_eq!(lines.unreadable_files(), 1);
         // Of other type information there are no files.
         let lines = BpfLines::new(&[BpfProgramInfo::default()], &[]);
         assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn lines_without_a_readable_file_are_counted() {
+        let program = |btf_id| BpfProgramInfo {
+            tag: [9; 8],
+            functions: vec![function(0x1000, 0x40, 8)],
+            lines: vec![
+                line(0x1000, 1, 10),
+                line(0x1010, 5, 11),
+                line(0x1020, 0, 12),
+            ],
+            btf_id,
+        };
+        let mut damaged = btf(b"\0a.c\0b.c\0");
+        damaged.bytes[0] = 0;
+        for (id, blob, want) in [
+            (9, btf(b"\0a.c\0b.c\0"), 0),
+            (9, btf(b"\0a.c\0"), 1),
+            (9, damaged.clone(), 2),
+            // There is none for this program, as a kernel without BTF has.
+            (0, damaged, 0),
+        ] {
+            let lines = BpfLines::new(&[program(id)], &[blob]);
+            assert_eq!(lines.unreadable_files(), want);
+            let found = lines.at(NAME, AbsAddr(0x1000), AbsAddr(0x1010));
+            assert_eq!(found.expect("a line").line, Some(11));
+        }
     }
 
     #[test]

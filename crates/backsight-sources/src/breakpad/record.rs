@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_not_read() {
+    fn impossible_records_are_not_read() {
         let long = "f".repeat(super::LONGEST_LINE);
         let long = format!("FILE 1 {long}");
         for wrong in [

@@ -5,8 +5,8 @@ use backsight_types::BuildId;
 use super::error::BreakpadError;
 use super::lines::Lines;
 use super::module_line::build_id;
-use super::record::{self, Record};
-use super::text_table::TextTable;
+use super::record::{self, NO_TEXT, Record};
+use super::text_table::{TextFaults, TextTable};
 use crate::linker_marks::{is_end_mark, is_local_mark};
 
 /// The maximum number of records that are kept, which take up to 400 MB. The file of
@@ -35,6 +35,9 @@ pub struct BreakpadCounts {
     /// Lines that are malformed, that belong to no function, or that repeat the number of
     /// a path or a name. They are not used.
     pub unread: u64,
+    /// References to a number that no `FILE` or `INLINE_ORIGIN` has, in lines and in `INLINE`:
+    /// their file or name is unknown.
+    pub missing_texts: u64,
     /// Functions that start inside another one, which then ends there; and functions with
     /// the same start as another one, which are not used.
     pub overlapping: u64,
@@ -158,8 +161,17 @@ impl Scan {
                 });
                 return true;
             }
-            Record::Line { .. } if *open == Open::Function => count(&mut counts.lines),
-            Record::Inlined(_) if *open == Open::Function => count(&mut counts.inlined),
+            Record::Line { file, .. } if *open == Open::Function => {
+                count(&mut counts.lines);
+                self.files.refer(file);
+            }
+            Record::Inlined(call) if *open == Open::Function => {
+                count(&mut counts.inlined);
+                self.origins.refer(call.origin);
+                if call.file != NO_TEXT {
+                    self.files.refer(call.file);
+                }
+            }
             Record::File(number, path) => {
                 *open = Open::Nothing;
                 self.files.push(number, place_of(path));
@@ -196,9 +208,13 @@ impl Scan {
     }
 
     fn finish(&mut self) {
-        let repeated = self.files.finish().saturating_add(self.origins.finish());
-        let repeated = u64::try_from(repeated).unwrap_or(u64::MAX);
-        self.counts.unread = self.counts.unread.saturating_add(repeated);
+        for faults in [self.files.finish(), self.origins.finish()] {
+            let TextFaults { repeated, missing } = faults;
+            let repeated = u64::try_from(repeated).unwrap_or(u64::MAX);
+            let counts = &mut self.counts;
+            counts.unread = counts.unread.saturating_add(repeated);
+            counts.missing_texts = counts.missing_texts.saturating_add(missing);
+        }
         self.cfi.sort_by_key(|entry| entry.start);
         self.cfi.shrink_to_fit();
         // At the same address, functions precede symbols, and the longest function is

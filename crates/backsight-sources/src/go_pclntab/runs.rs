@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_is_damaged() {
+    fn truncated_tables_are_damaged() {
         for bytes in [
             &[24_u8, 4][..],
             &[24],

@@ -34,7 +34,7 @@ impl<'t> Line<'t> {
             [b'[', module @ .., b']'] => Some(plain(module)?),
             _ => return None,
         };
-        let name = plain(name)?;
+        let name = plain(name).or_else(|| numbered_label(name))?;
         Some(Self {
             addr,
             kind,
@@ -75,6 +75,19 @@ fn plain(name: &[u8]) -> Option<&str> {
     (!name.bytes().any(|byte| byte.is_ascii_control())).then_some(name)
 }
 
+/// Returns the front of the assembler's name for a label that is a number (`14472:`), which it
+/// calls `.L14472^B1`: the number, a control character, and how often it was used. Modules of
+/// AArch64 keep them in their tables: each `WARN_ON` has one.
+fn numbered_label(name: &[u8]) -> Option<&str> {
+    /// `DOLLAR_LABEL_CHAR` and `LOCAL_LABEL_CHAR` of GNU as.
+    const MARKS: [u8; 2] = [1, 2];
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let at = name.iter().position(|byte| MARKS.contains(byte))?;
+    let (front, rest) = name.split_at_checked(at)?;
+    let is_label = is_number(front.strip_prefix(b".L")?) && is_number(rest.get(1..)?);
+    is_label.then(|| plain(front)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Line;
@@ -113,6 +126,21 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(Line::parse(text.as_bytes()), want, "{text:?}");
+        }
+        // As Linux 6.12 of Debian prints them for AArch64.
+        let label = line(0xffff_ab74_041e_91aa, b'r', ".L14472", Some("veth"));
+        let printed = b"ffffab74041e91aa r .L14472\x021\t[veth]";
+        assert_eq!(Line::parse(printed), Some(label));
+        for no_label in [
+            &b"10 r .L14472\x02\t[veth]"[..],
+            b"10 r .L\x021\t[veth]",
+            b"10 r .L1\x021a\t[veth]",
+            b"10 r .L1\x021\x022\t[veth]",
+            b"10 r L1\x021\t[veth]",
+            b"10 r .L1\x031\t[veth]",
+            b"10 t f\x021\t[veth]",
+        ] {
+            assert_eq!(Line::parse(no_label), None, "{}", no_label.escape_ascii());
         }
         assert_eq!(Line::parse(b"10 t \xff\xfe"), None);
         assert_eq!(Line::parse(b"10 t a\x1b[2J"), None);

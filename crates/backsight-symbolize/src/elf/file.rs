@@ -83,7 +83,7 @@ impl ElfFile {
     }
 
     /// Returns whether others than root and us decide what it says.
-    pub(crate) fn is_of_strangers(&self) -> bool {
+    pub(crate) fn is_untrusted(&self) -> bool {
         self.of_root || self.identity.is_some_and(|identity| !identity.is_ours)
     }
 

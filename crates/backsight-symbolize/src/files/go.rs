@@ -14,8 +14,7 @@ impl LoadedFiles {
         let open = || {
             let reporter = DamageReporter::new(&self.path, &self.log);
             let go = GoLines::open(self.own.as_ref().ok()?, reporter)?;
-            let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
-            if let Some(Ok(dwarf)) = dwarf {
+            if let Some(Ok(dwarf)) = self.dwarf(options) {
                 let mut entries = go.some_entries().into_iter();
                 if entries.any(|entry| !dwarf.find(entry).levels.is_empty()) {
                     return None;

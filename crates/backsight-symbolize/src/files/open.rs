@@ -64,7 +64,7 @@ impl LoadedFiles {
         });
         let own = own.map_err(|error| error.or_path(path.as_deref()));
         let dir = options.index_dir.as_ref();
-        let dir = dir.filter(|_| options.tier != Tier::Lazy);
+        let dir = dir.filter(|_| options.tier != Tier::Lazy && options.debug_info);
         Self::of_own(own, path, expected, options, dir, log)
     }
 

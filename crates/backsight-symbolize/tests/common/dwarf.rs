@@ -125,6 +125,11 @@ impl Unit {
     /// Ends the root and returns the bytes.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.end();
+        self.cut()
+    }
+
+    /// Returns the bytes, without what would end the DIEs that are open.
+    pub(crate) fn cut(mut self) -> Vec<u8> {
         let length = self.here() - 4;
         let rest = self.bytes.split_off(4);
         self.bytes.clear();

@@ -36,7 +36,7 @@ struct Case {
 impl Case {
     /// `None`, and a word why not, without a compiler.
     fn new(max_bytes: u64) -> Option<Self> {
-        // What others of our group can write to would be strangers' files.
+        // What others of our group can write to would be untrusted.
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         let fixture = Fixture::new();
         match &*PROGRAM {
@@ -183,7 +183,7 @@ fn a_damaged_index_is_replaced() {
 }
 
 #[test]
-fn what_may_be_said_better_later_is_not_kept() {
+fn incomplete_indexes_are_not_kept() {
     let Some(case) = Case::new(u64::MAX) else {
         return;
     };
@@ -200,7 +200,7 @@ fn what_may_be_said_better_later_is_not_kept() {
 }
 
 #[test]
-fn what_cannot_be_written_is_counted_and_answered_all_the_same() {
+fn unwritable_indexes_are_counted_and_addresses_answered() {
     let Some(mut case) = Case::new(u64::MAX) else {
         return;
     };

@@ -18,6 +18,8 @@ pub enum Event<'a> {
     Switched {
         /// The time in nanoseconds.
         time_ns: u64,
+        /// The process.
+        pid: u32,
         /// The thread.
         tid: u32,
         /// Whether it was scheduled out.

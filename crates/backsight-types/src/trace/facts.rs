@@ -70,6 +70,11 @@ pub struct EventType {
     pub frequency: Option<u64>,
     /// Whether a sample is taken each time that a thread is scheduled out.
     pub is_of_switches: bool,
+    /// Whether its samples are not recorded but follow from [`Event::Switched`]: each time that a
+    /// thread is scheduled out, with the stack of the thread's last sample of another event.
+    ///
+    /// [`Event::Switched`]: crate::trace::Event::Switched
+    pub has_last_stacks: bool,
 }
 
 impl EventType {
@@ -82,6 +87,7 @@ impl EventType {
             period: None,
             frequency: None,
             is_of_switches: false,
+            has_last_stacks: false,
         }
     }
 }

@@ -107,6 +107,9 @@ pub enum ThreadChange {
     },
     /// It was given this name.
     Named(Vec<u8>),
+    /// It was found not running when recording began: since when, and with which stack, is not
+    /// known.
+    Waits,
     /// It ended.
     Ended,
 }

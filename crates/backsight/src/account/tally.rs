@@ -1,6 +1,6 @@
 //! Counts samples and frames of a profile that is written piece by piece.
 
-use backsight_profile::{Profile, Sample, StackIdx};
+use backsight_profile::{Profile, StackIdx};
 
 use super::figures::Account;
 use super::frame_counts::FrameCounts;
@@ -15,18 +15,19 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds the samples of a profile that are written: all, or those with a value of type
-    /// `shown`. Returns the number of the others.
+    /// Adds the samples of a profile that are written: all, or those whose value of type `shown`
+    /// is not zero. Returns the number of the others.
     pub fn take(&mut self, profile: &Profile, shown: Option<usize>) -> u64 {
         let mut others = 0_u64;
         for (sample, values, _) in profile.samples.iter() {
             let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
-            let types = first..first.saturating_add(values.len());
-            if shown.is_some_and(|shown| !types.contains(&shown)) {
-                others = others.saturating_add(count(profile, &sample, values));
+            let value = |shown: usize| values.get(shown.checked_sub(first)?).copied();
+            let has_it = |shown| value(shown).is_some_and(|value| value != 0);
+            if shown.is_some_and(|shown| !has_it(shown)) {
+                others = others.saturating_add(profile.sample_count(&sample, values));
                 continue;
             }
-            let count = count(profile, &sample, values);
+            let count = profile.sample_count(&sample, values);
             self.samples = self.samples.saturating_add(count);
             let Some(stack) = sample.stack else { continue };
             let place = stack.as_usize();
@@ -67,17 +68,4 @@ impl Tally {
             names: has_names.then_some(names),
         }
     }
-}
-
-/// Returns how many samples of the input a row stands for. Equal samples may have been summed to
-/// one row; if the first value is a count of samples, it is that number.
-fn count(profile: &Profile, sample: &Sample, values: &[i64]) -> u64 {
-    let kind = usize::try_from(sample.first_type).ok();
-    let kind = kind.and_then(|at| profile.sample_types.get(at));
-    let is_count = kind.is_some_and(|kind| {
-        let text = |index| profile.strings.get(index).unwrap_or_default();
-        text(kind.unit) == "count" && text(kind.kind).ends_with("samples")
-    });
-    let first = values.first().copied().filter(|_| is_count);
-    first.map_or(1, |count| u64::try_from(count).unwrap_or_default())
 }

@@ -1,5 +1,7 @@
 //! Builds a profile from events of any source.
 
+use std::sync::Arc;
+
 use backsight_formats::perf_data::{Problems, ReadEnd};
 use backsight_profile::Profile;
 use backsight_types::FileError;
@@ -9,6 +11,8 @@ use super::ends::Ends;
 use super::events::Capture;
 use super::files::Unproven;
 use super::input::{RecordingError, RecordingOptions, RecordingPaths};
+use super::labels::ProcessLabel;
+use super::live_files::LiveFiles;
 use super::unwind::NotWalked;
 use crate::find::ModuleFiles;
 use crate::jit::said::MapUse;
@@ -96,6 +100,16 @@ impl ProfileBuilder {
         Ok(Self { capture })
     }
 
+    /// Says that the processes are those of this machine, and that their events are recent: files
+    /// are opened by the processes while these live, and kept open until the end. So they are found
+    /// if they are deleted or replaced, or are in another mount namespace. At most an eighth of the
+    /// descriptors that this process may have (`ulimit -n`) are used, and no more than 1,024.
+    #[must_use]
+    pub fn with_live_processes(mut self) -> Self {
+        self.capture.live = Some(LiveFiles::default());
+        self
+    }
+
     /// Handles the next event. Returns `true` if it completed a piece: the samples up to here are
     /// then in the profile and may be taken out.
     pub fn take(&mut self, event: Event<'_>) -> bool {
@@ -124,11 +138,26 @@ impl ProfileBuilder {
         &self.capture.profile
     }
 
+    /// Says up to which time all events have been passed, in nanoseconds on their clock: what waits
+    /// then has waited until then. Without it, that is the time of the last event.
+    pub fn reach(&mut self, time_ns: u64) {
+        self.capture.off_cpu.reach(time_ns);
+    }
+
     /// Takes the profile since the start, or since the last call, and goes on with an empty one.
-    /// What is known of the processes is kept. Modules keep their indices, and have them in all
-    /// profiles of a builder.
+    /// What is known of the processes that live is kept. Modules keep their indices, until there
+    /// are more than 4,096, and more than twice as many as processes have mapped: then the others
+    /// are forgotten, and the rest is numbered anew. So what a builder keeps does not grow with
+    /// the time that it is used.
     pub fn take_profile(&mut self, facts: &Facts) -> Profile {
         self.capture.take_profile(facts)
+    }
+
+    /// Sets the labels of a process, in place of those that it had: the samples that are added to
+    /// the profile from here on get them, also those of the current piece. They are forgotten when
+    /// the process has ended, or its ID is another's.
+    pub fn set_labels(&mut self, pid: u32, labels: Arc<[ProcessLabel]>) {
+        self.capture.piece.labels.set(pid, labels);
     }
 
     /// Updates what is known of the recorded kernel and of the build IDs of files: modules that are
@@ -163,12 +192,22 @@ impl ProfileBuilder {
     /// Returns the result, after [`Self::conclude`].
     pub(super) fn finished(self, mut problems: Problems, unproven: Unproven) -> Finished {
         let mut capture = self.capture;
+        let what = "files of live processes, closed because too many were open";
+        let given_up = capture.files.held().given_up();
+        problems.flaws.count_many(what, given_up);
         let maps = capture.take_maps();
+        let what = "uses of lists of names of processes, beyond the first 4,096";
+        problems
+            .flaws
+            .leave_out_many(what, capture.piece.places.made.more_uses());
         // No output format has a place for branch stacks.
         let what = "branch stacks of samples";
         problems.flaws.leave_out_many(what, capture.branches);
         let what = "events of an unknown kind";
         problems.flaws.leave_out_many(what, capture.unknown);
+        let what = "lines of BPF programs whose file name is damaged";
+        let damaged = capture.piece.places.kernel.unreadable_bpf_files();
+        problems.flaws.count_many(what, damaged);
         Finished {
             problems,
             unproven,

@@ -1,12 +1,13 @@
 //! Code that processes told of as they made it: `jit-PID.dump`, which they map as a mark.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Seek, SeekFrom};
+use std::path::PathBuf;
 
 use backsight_formats::jitdump::{Error, Jitdump, Limits, Timeline};
 use backsight_profile::{ProfileFrame, Strings};
-use backsight_types::trace::Mmap;
-use backsight_types::{AbsAddr, VirtOffset};
+use backsight_types::VirtOffset;
+use backsight_types::trace::{ChainEntry, Mmap};
 use hashbrown::HashMap;
 
 use super::written::named;
@@ -15,6 +16,7 @@ use crate::jit::dump_file::found_dump;
 use crate::jit::found::FoundMap;
 use crate::jit::options::{MapOptions, MapsOf};
 use crate::jit::said::{MapRead, MapRefusal, MapUse};
+use crate::jit::stack_code::stack_code;
 
 /// The files of all processes.
 #[derive(Debug, Default)]
@@ -29,6 +31,10 @@ struct Dumped {
     dump: Jitdump,
     now: Timeline,
     is_timed: bool,
+    path: Option<PathBuf>,
+    file: File,
+    /// Its size when it was read last.
+    size: u64,
 }
 
 impl Dumps {
@@ -53,28 +59,64 @@ impl Dumps {
             return None;
         }
         let FoundMap { path, file } = found_dump(mapping, options, files, is_of_host)?;
-        let read = file.and_then(|file| read(&file)).map(|dump| {
-            let is_timed = self.is_timed && !dump.has_own_clock();
-            let read = MapRead {
-                lacks_times: !is_timed,
-                ..MapRead::of_dump(&dump)
+        let read = file.and_then(|file| {
+            let (dump, size) = read(&file)?;
+            let mut dumped = Dumped {
+                now: Timeline::default(),
+                is_timed: self.is_timed && !dump.has_own_clock(),
+                path: path.clone(),
+                dump,
+                file,
+                size,
             };
-            let mut now = Timeline::default();
-            if !is_timed {
-                now.advance(&dump, u64::MAX);
-            }
-            self.by_pid.insert(
-                pid,
-                Dumped {
-                    dump,
-                    now,
-                    is_timed,
-                },
-            );
-            read
+            let read = dumped.was_read();
+            self.by_pid.insert(pid, dumped);
+            Ok(read)
         });
         let read = read.map_err(|refusal| refusal.with_path(path.as_deref()));
         Some(MapUse { pid, path, read })
+    }
+
+    /// A process has ended, and nothing more comes of it.
+    pub(super) fn forget(&mut self, pid: u32) {
+        self.by_pid.remove(&pid);
+    }
+
+    /// Reads what was written to the files since, and puts what came of it in place of what was
+    /// said. Returns whether there was something.
+    pub(super) fn refresh(&mut self, uses: &mut [MapUse]) -> bool {
+        let mut is_new = false;
+        for (pid, dumped) in &mut self.by_pid {
+            let Some(read) = dumped.read_more() else {
+                continue;
+            };
+            is_new = true;
+            let mut uses = uses.iter_mut().rev();
+            let said = uses.find(|said| said.pid == *pid && said.path == dumped.path);
+            if let Some(said) = said {
+                said.read = read.map_err(|refusal| refusal.with_path(dumped.path.as_deref()));
+            }
+        }
+        is_new
+    }
+
+    /// Returns the code that an address of a stack was in at both times, and how far inside of it
+    /// that is.
+    pub(super) fn at_times(
+        &self,
+        pid: u32,
+        entry: &ChainEntry,
+        times: [Option<u64>; 2],
+    ) -> Option<(u32, u64)> {
+        let dumped = self.by_pid.get(&pid)?;
+        let [first, last] = times.map(|time| {
+            let mut then = Timeline::default();
+            let time = time.filter(|_| dumped.is_timed).unwrap_or(u64::MAX);
+            then.advance(&dumped.dump, time);
+            let at = |addr| then.at(addr);
+            stack_code(entry.addr, entry.lookup, at, |(_, offset)| *offset == 0)
+        });
+        first.filter(|_| first == last)
     }
 
     /// Returns how often the code of a process changed up to a time.
@@ -85,12 +127,12 @@ impl Dumps {
         })
     }
 
-    /// Returns the number of the code that is at an address then, and how far inside of it
-    /// that is. Time goes forward.
+    /// Returns the number of the code that an address of a stack is in then, and how far inside
+    /// of it that is. Time goes forward.
     pub(super) fn at(
         &mut self,
         pid: u32,
-        addr: AbsAddr,
+        entry: &ChainEntry,
         time_ns: Option<u64>,
     ) -> Option<(u32, u64)> {
         let dumped = self.by_pid.get_mut(&pid)?;
@@ -98,7 +140,8 @@ impl Dumps {
             let time = time_ns.unwrap_or(u64::MAX);
             dumped.now.advance(&dumped.dump, time);
         }
-        dumped.now.at(addr)
+        let at = |addr| dumped.now.at(addr);
+        stack_code(entry.addr, entry.lookup, at, |(_, offset)| *offset == 0)
     }
 
     /// Returns the frame of a byte of that code.
@@ -125,11 +168,46 @@ impl Dumps {
     }
 }
 
-fn read(file: &File) -> Result<Jitdump, MapRefusal> {
+impl Dumped {
+    /// Reads what was written since; `None` if nothing was.
+    fn read_more(&mut self) -> Option<Result<MapRead, MapRefusal>> {
+        let size = self.file.metadata().map_or(self.size, |it| it.len());
+        if size <= self.size {
+            return None;
+        }
+        self.size = size;
+        let at = self.file.seek(SeekFrom::Start(self.dump.bytes_read()));
+        let more = at.and_then(|_| {
+            let input = BufReader::with_capacity(1 << 18, &self.file);
+            self.dump.read_more(input, &Limits::default())
+        });
+        let read = self.was_read();
+        Some(match more {
+            Ok(()) => Ok(read),
+            Err(error) => Err(MapRefusal::of_file("read", error)),
+        })
+    }
+
+    /// The file was read, up to its end as it is now.
+    fn was_read(&mut self) -> MapRead {
+        if !self.is_timed {
+            self.now.advance(&self.dump, u64::MAX);
+        }
+        MapRead {
+            lacks_times: !self.is_timed,
+            ..MapRead::of_dump(&self.dump)
+        }
+    }
+}
+
+/// Reads a file from its start. Returns it with the size that it had before.
+fn read(file: &File) -> Result<(Jitdump, u64), MapRefusal> {
+    let failed = |error| MapRefusal::of_file("read", error);
+    let size = file.metadata().map_err(failed)?.len();
     let input = BufReader::with_capacity(1 << 18, file);
-    let dump = Jitdump::read(input, &Limits::default());
-    dump.map_err(|error| match error {
-        Error::Io(error) => MapRefusal::of_file("read", error),
+    let dump = Jitdump::read(input, &Limits::default()).map_err(|error| match error {
+        Error::Io(error) => failed(error),
         other => MapRefusal::Malformed(other.to_string()),
-    })
+    })?;
+    Ok((dump, size))
 }

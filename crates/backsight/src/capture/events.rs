@@ -2,7 +2,8 @@
 
 use backsight_normalize::{KERNEL_PID, ProcessChange, ProcessRecord};
 use backsight_profile::{self as profile, Profile};
-use backsight_types::trace::{Event, EventType, Facts, SampleRecord, ThreadChange, ThreadRecord};
+use backsight_types::BuildId;
+use backsight_types::trace::{Event, EventType, Facts, Mmap, SampleRecord};
 
 use super::about;
 use super::archives::Archives;
@@ -12,8 +13,11 @@ use super::ends::Ends;
 use super::execs::Execs;
 use super::exited::ExitedProcesses;
 use super::files::{self, Unproven};
+use super::injected::move_to_memory;
 use super::input::RecordingOptions;
 use super::kernel::RecordedKernel;
+use super::last_stacks::LastStacks;
+use super::live_files::{LiveFiles, VDSO};
 use super::made_code::{MadeCode, called_as_perf_does, is_made};
 use super::off_cpu::OffCpu;
 use super::piece::{Piece, Unwound};
@@ -22,6 +26,7 @@ use super::threads::ThreadTable;
 use super::unwind::{NotWalked, Unwinders};
 use crate::find::ModuleFiles;
 use crate::jit::said::MapUse;
+use crate::kernel::IMAGE_PATH;
 
 /// The state of a recording up to the current event.
 #[derive(Debug)]
@@ -31,21 +36,28 @@ pub(super) struct Capture {
     pub(super) piece: Piece,
     pub(super) threads: ThreadTable,
     execs: Execs,
-    unwinders: Unwinders,
+    pub(super) unwinders: Unwinders,
     /// The chain of a sample with LBR call stack.
     calls: Unwound,
     /// Samples with branch records that are not a call stack.
     pub(super) branches: u64,
     pub(super) build_ids: RecordedBuildIds,
-    archives: Archives,
+    pub(super) archives: Archives,
+    /// The build ID in the record of the kernel's image.
+    kernel_build_id: Option<BuildId>,
+    /// `None` if the processes are not known to be alive.
+    pub(super) live: Option<LiveFiles>,
+    /// With more modules, those that nobody has mapped are forgotten when a profile is taken.
+    pub(super) max_modules: usize,
     pub(super) columns: Columns,
     pub(super) off_cpu: OffCpu,
+    pub(super) last_stacks: LastStacks,
     exited: ExitedProcesses,
     /// The times of the first and the last sample, in nanoseconds.
     pub(super) times: Option<(u64, u64)>,
     /// The number of the current event. It serves as time in the replay, since events come in
     /// order.
-    order: u64,
+    pub(super) order: u64,
     /// Records that the kernel could not write.
     pub(super) lost: u64,
     pub(super) throttled: u64,
@@ -67,8 +79,12 @@ impl Capture {
             branches: 0,
             build_ids: RecordedBuildIds::default(),
             archives: Archives::default(),
+            kernel_build_id: None,
+            live: None,
+            max_modules: 0,
             columns: Columns::new(options.event),
             off_cpu: OffCpu::default(),
+            last_stacks: LastStacks::default(),
             exited: ExitedProcesses::default(),
             times: None,
             order: 0,
@@ -131,6 +147,7 @@ impl Capture {
     pub(super) fn events(&mut self, events: &[EventType]) {
         self.columns.update(events, &mut self.profile);
         self.off_cpu.set_events(events);
+        self.last_stacks.set_events(events);
     }
 
     /// Handles a sample.
@@ -174,6 +191,7 @@ impl Capture {
             }
             None => None,
         };
+        self.last_stacks.seen(sample, who, unwound);
         let are_lost = !sample.branches.is_empty() && !sample.branches.are_calls();
         self.branches = self.branches.saturating_add(u64::from(are_lost));
         self.piece.push(
@@ -200,51 +218,14 @@ impl Capture {
             Event::Throttled => self.throttled += 1,
             Event::Switched {
                 time_ns,
+                pid,
                 tid,
                 is_out,
-            } => {
-                let switches = &mut self.piece.switches;
-                if !is_out {
-                    self.off_cpu.runs(tid, time_ns, switches);
-                }
-            }
+            } => match is_out {
+                true => self.switched_out(time_ns, pid, tid),
+                false => self.off_cpu.runs(tid, time_ns, &mut self.piece.switches),
+            },
             Event::Sample(sample) => self.sample(&sample),
-            _ => self.unknown = self.unknown.saturating_add(1),
-        }
-    }
-
-    fn thread(&mut self, record: ThreadRecord) {
-        let ThreadRecord {
-            time_ns,
-            pid,
-            tid,
-            change,
-        } = record;
-        let strings = &mut self.profile.strings;
-        let switches = &mut self.piece.switches;
-        match change {
-            ThreadChange::Began {
-                parent_pid,
-                parent_tid,
-            } => {
-                // Records about threads that existed before the recording have no time.
-                if time_ns > 0 {
-                    self.off_cpu.runs(parent_tid, time_ns, switches);
-                }
-                self.off_cpu.began(tid);
-                (self.threads).began(time_ns, (pid, tid), (parent_pid, parent_tid));
-            }
-            ThreadChange::Named(name) => {
-                if time_ns > 0 {
-                    self.off_cpu.runs(tid, time_ns, switches);
-                }
-                let name = strings.intern(&String::from_utf8_lossy(&name));
-                self.threads.named((pid, tid), name);
-            }
-            ThreadChange::Ended => {
-                self.off_cpu.ends(tid, time_ns, switches);
-                self.threads.ended((pid, tid));
-            }
             _ => self.unknown = self.unknown.saturating_add(1),
         }
     }
@@ -276,6 +257,7 @@ impl Capture {
         self.leaves_old_program(record.pid);
         self.threads.gone(record.pid);
         self.unwinders.forget(record.pid);
+        self.piece.labels.gone(record.pid);
         self.changed(record);
     }
 
@@ -289,6 +271,15 @@ impl Capture {
                 let is_kernel = pid == KERNEL_PID;
                 if mapping.build_id.is_none() {
                     mapping.build_id = self.build_ids.of(&mut mapping.name, is_kernel);
+                }
+                if is_kernel && mapping.name.starts_with(IMAGE_PATH) {
+                    self.kernel_build_id = mapping.build_id;
+                }
+                if mapping.name == VDSO && mapping.build_id.is_none() {
+                    mapping.build_id = self.vdso_of_same_kernel(mapping);
+                }
+                if !is_kernel && let Some(live) = &mut self.live {
+                    live.mapped(pid, mapping, &self.files);
                 }
                 if !is_kernel {
                     let trust_inodes = self.piece.trust_inodes;
@@ -306,6 +297,7 @@ impl Capture {
                 self.piece.places.made.began(pid, time_ns);
                 self.keep_old_program(pid);
                 self.threads.exec(pid);
+                self.last_stacks.forget(pid);
                 self.unwinders.forget(pid);
             }
             ProcessChange::Fork { .. } => self.piece.places.made.began(pid, time_ns),
@@ -318,6 +310,16 @@ impl Capture {
         self.piece.record(record);
     }
 
+    /// Returns the build ID of the host's vDSO, which is a part of its kernel, if the recording is
+    /// proven to be of that kernel.
+    fn vdso_of_same_kernel(&self, mapping: &Mmap) -> Option<BuildId> {
+        let listed = || self.build_ids.of(&mut IMAGE_PATH.to_vec(), true);
+        let recorded = self.kernel_build_id.or_else(listed)?;
+        let host = self.files.host();
+        let is_same = host.kernel_build_id == Some(recorded);
+        is_same.then(|| host.vdso_like(mapping)).flatten()
+    }
+
     /// Replays the buffered data, and adds it to the profile.
     pub(super) fn finish_piece(&mut self) {
         let Self {
@@ -328,8 +330,15 @@ impl Capture {
             build_ids,
             ..
         } = self;
+        piece.places.made.refresh();
         piece.finish(profile, build_ids, files);
         piece.add_mappings(threads.take_mapped(), profile);
+    }
+
+    /// Names code of processes that wrote its name after it was met.
+    pub(super) fn name_late(&mut self) {
+        let made = &mut self.piece.places.made;
+        made.name_late(&mut self.profile, &self.files);
     }
 
     /// Ends the recording: replays the rest, and adds the metadata known only at the end.
@@ -337,6 +346,8 @@ impl Capture {
         self.learn(facts);
         self.off_cpu.finish(&mut self.piece.switches);
         self.finish_piece();
+        self.name_late();
+        move_to_memory(&mut self.profile);
         self.events(&facts.events);
         self.columns.choose(&mut self.profile);
         about::complete(&self.build_ids, &mut self.profile);

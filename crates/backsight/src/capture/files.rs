@@ -1,5 +1,6 @@
 //! Completes recorded modules from files of this machine.
 
+use backsight_elf::Headers;
 use backsight_profile::Profile;
 use backsight_types::{Module, ModuleKind, Reason};
 
@@ -13,6 +14,9 @@ use crate::host::Host;
 /// Only a file that is proven to be the module's counts: by build ID, or else by device and
 /// inode if the recording was made on this machine.
 pub(super) fn learn(module: &mut Module, files: &ModuleFiles, trust_inodes: bool) {
+    if module.kind == ModuleKind::Vdso {
+        return learn_vdso(module, files);
+    }
     if module.kind != ModuleKind::File || !files.may_open() {
         return;
     }
@@ -37,6 +41,16 @@ pub(super) fn learn(module: &mut Module, files: &ModuleFiles, trust_inodes: bool
             module.by_path = false;
             module.unreadable = Some(reason);
         }
+    }
+}
+
+/// The image of the vDSO is in memory.
+fn learn_vdso(module: &mut Module, files: &ModuleFiles) {
+    let image = module.build_id.and_then(|id| files.vdso_with(id));
+    let headers = image.and_then(|image| Headers::parse(&image[..]).ok());
+    if let Some(headers) = headers {
+        module.arch = Some(headers.arch);
+        module.segments = Some(headers.segments);
     }
 }
 

@@ -15,8 +15,8 @@
 //! Code that the kernel made at run time, such as BPF programs, has its name in a record; and lines
 //! that the recording has of it, or the host's kernel, if it still has that program there.
 
-use std::fs::File;
 use std::io::BufReader;
+use std::sync::Arc;
 
 use backsight_symbolize::{BpfLines, Kallsyms, KernelCode, demangle};
 use backsight_types::trace::{ChainEntry, Facts};
@@ -40,7 +40,7 @@ pub(super) struct KernelSymbols {
 /// A list of symbols of the recorded kernel.
 #[derive(Debug)]
 struct Listed {
-    symbols: Kallsyms,
+    symbols: Arc<Kallsyms>,
     /// What is added to a recorded address to get the one in the list: not 0 if the list is of
     /// another boot.
     shift: u64,
@@ -76,7 +76,7 @@ impl KernelSymbols {
         image: &Module,
         text: AbsAddr,
     ) {
-        let host = of_host(files.host(), recorded, image.build_id, text);
+        let host = of_host(files, recorded, image.build_id, text);
         let kept = || of_perf(files, image.build_id?, text);
         self.list = host.or_else(kept);
     }
@@ -86,6 +86,11 @@ impl KernelSymbols {
         if self.bpf.is_empty() && !facts.bpf_programs.is_empty() {
             self.bpf = BpfLines::new(&facts.bpf_programs, &facts.btf);
         }
+    }
+
+    /// Returns the number of lines of the recording's BPF programs whose file name is damaged.
+    pub(super) fn unreadable_bpf_files(&self) -> u64 {
+        self.bpf.unreadable_files()
     }
 
     /// Returns whether the recorded kernel is the host's, in the same boot.
@@ -168,14 +173,14 @@ fn made_code_of(path: &[u8]) -> Option<&str> {
 }
 
 fn of_host(
-    host: &Host,
+    files: &ModuleFiles,
     recorded: &RecordedKernel,
     build_id: Option<BuildId>,
     text: AbsAddr,
 ) -> Option<Listed> {
-    let list = host.kallsyms.as_ref();
-    let list = list.filter(|_| is_running(host, recorded, build_id))?;
-    let list = Listed::read(File::open(list).ok()?, text)?;
+    let is_running = is_running(files.host(), recorded, build_id);
+    let symbols = is_running.then(|| files.list_of_host()).flatten()?;
+    let list = Listed::new(symbols, text)?;
     let is_same_boot = list.shift == 0;
     (is_same_boot || build_id.is_some()).then_some(Listed {
         is_of_host: is_same_boot,
@@ -185,16 +190,13 @@ fn of_host(
 
 /// Returns the list that `perf` kept when it recorded.
 fn of_perf(files: &ModuleFiles, id: BuildId, text: AbsAddr) -> Option<Listed> {
-    Listed::read(
-        backsight_symbolize::open_kallsyms(id, files.symbols())?,
-        text,
-    )
+    let list = backsight_symbolize::open_kallsyms(id, files.symbols())?;
+    Listed::new(Arc::new(Kallsyms::read(BufReader::new(list)).ok()?), text)
 }
 
 impl Listed {
-    /// Reads a list for a recording that has the kernel's text at `text`.
-    fn read(list: File, text: AbsAddr) -> Option<Self> {
-        let symbols = Kallsyms::read(BufReader::new(list)).ok()?;
+    /// A list for a recording that has the kernel's text at `text`.
+    fn new(symbols: Arc<Kallsyms>, text: AbsAddr) -> Option<Self> {
         Some(Self {
             shift: symbols.text()?.0.wrapping_sub(text.0),
             symbols,

@@ -14,7 +14,10 @@
 //! - Otherwise it is the thread's next sample of any event, its new name, its exit, or a thread
 //!   that it creates. The thread's next switch sample is the latest of these: with nothing
 //!   earlier, the time also includes the time that the thread ran before that switch.
-//! - A thread that does not run again was off the CPU until the end of the recording.
+//! - A thread that does not run again was off the CPU until the end of the recording: the last
+//!   event, or the time that `OffCpu::reach` says.
+//! - A thread that is known to wait when the recording begins (`ThreadChange::Waits`) has been
+//!   off the CPU since then, with a stack that is not known.
 //! - An exited thread and the idle task have no off-CPU time.
 
 use std::collections::HashSet;
@@ -30,7 +33,10 @@ pub(super) struct OffCpu {
     events: Vec<bool>,
     /// For each thread off the CPU: the time of the switch, and the number of its sample.
     since: HashMap<u32, (u64, u64)>,
+    /// The threads that ended in this profile, and in the one before: one is sampled once more
+    /// when it has ended.
     ended: HashSet<u32>,
+    ended_before: HashSet<u32>,
     numbers: u64,
     last_ns: u64,
 }
@@ -102,7 +108,9 @@ impl OffCpu {
         if let Some((next, time)) = next_thread(sample).zip(time) {
             self.runs(next, time, switches);
         }
-        let is_gone = sample.tid == 0 || self.ended.contains(&sample.tid);
+        let is_gone = sample.tid == 0
+            || self.ended.contains(&sample.tid)
+            || self.ended_before.contains(&sample.tid);
         let Some(time) = time.filter(|_| !is_gone) else {
             return Some(None);
         };
@@ -120,9 +128,27 @@ impl OffCpu {
         }
     }
 
+    /// Notes that all events up to this time have been taken.
+    pub(super) fn reach(&mut self, time_ns: u64) {
+        self.last_ns = self.last_ns.max(time_ns);
+    }
+
+    /// Returns the first event of switches.
+    pub(super) fn event(&self) -> Option<usize> {
+        self.events
+            .iter()
+            .position(|is_of_switches| *is_of_switches)
+    }
+
+    /// Returns whether a thread is off the CPU.
+    pub(super) fn is_off(&self, tid: u32) -> bool {
+        self.since.contains_key(&tid)
+    }
+
     /// Notes that a thread was created.
     pub(super) fn began(&mut self, tid: u32) {
         self.ended.remove(&tid);
+        self.ended_before.remove(&tid);
     }
 
     /// Notes that a thread exits at this time.
@@ -131,6 +157,11 @@ impl OffCpu {
             self.runs(tid, time_ns, switches);
             self.ended.insert(tid);
         }
+    }
+
+    /// Goes on with another profile.
+    pub(super) fn begin_profile(&mut self) {
+        self.ended_before = std::mem::take(&mut self.ended);
     }
 
     /// Splits all waits that go on: what they took until now is final. Returns for each the number

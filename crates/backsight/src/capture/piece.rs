@@ -1,16 +1,19 @@
 //! Data of a recording that is buffered to be replayed together.
 
+use std::collections::HashSet;
+
 use backsight_normalize::{KERNEL_PID, Mmap, ProcessRecord, Replay};
-use backsight_profile::{self as profile, Profile};
+use backsight_profile::{self as profile, Label, Profile};
 use backsight_types::trace;
 use backsight_types::trace::{ChainEntry, SampleRecord};
-use backsight_types::{Module, ModuleKind, Perms};
+use backsight_types::{Module, ModuleIdx, ModuleKind, Perms};
 use hashbrown::HashMap;
 
 use super::build_ids::RecordedBuildIds;
 use super::chains::{ChainContext, ChainIdx, Chains};
 use super::files;
 use super::kernel::{KernelSymbols, RecordedKernel};
+use super::labels::ProcessLabels;
 use super::made_code::told_from_file;
 use super::off_cpu::Switches;
 use super::places::Places;
@@ -43,6 +46,7 @@ pub(super) struct Piece {
     summed_samples: usize,
     records: Vec<ProcessRecord>,
     pub(super) switches: Switches,
+    pub(super) labels: ProcessLabels,
     pending: Vec<PendingSample>,
     /// The new chains, the replay queries for them, and their entries, one chain after the
     /// other.
@@ -195,7 +199,11 @@ impl Piece {
         }
         self.entries.clear();
         for pending in self.pending.drain(..) {
-            let stack = self.chains.stack(pending.chain);
+            let known = self.chains.stack(pending.chain);
+            let stack = match pending.switch {
+                Some(_) => known.or_else(|| self.places.unknown_stack(profile)),
+                None => known,
+            };
             let sample = profile::Sample {
                 stack,
                 ..pending.sample
@@ -207,10 +215,18 @@ impl Piece {
                     None => continue,
                 },
             };
-            add(profile, self.summed, sample, [pending.count, period]);
+            let labels = self.labels.of_thread(sample.thread, profile);
+            add(
+                profile,
+                self.summed,
+                sample,
+                [pending.count, period],
+                labels,
+            );
         }
         for (sample, time) in self.switches.take_done() {
-            add(profile, self.summed, sample, [1, time]);
+            let labels = self.labels.of_thread(sample.thread, profile);
+            add(profile, self.summed, sample, [1, time], labels);
         }
         self.summed_samples = 0;
         self.chains.clear_if_large();
@@ -241,7 +257,20 @@ impl Piece {
     /// Goes on with an empty profile, after [`Self::finish`].
     pub(super) fn begin_profile(&mut self) {
         self.places.begin_profile();
+        self.labels.begin_profile();
         self.chains.clear();
+        // No chain is left that they distinguish.
+        self.epochs = HashMap::new();
+        self.last_epoch = None;
+    }
+
+    /// Forgets the modules that no process has mapped any more, but for those of `wanted`. Returns
+    /// the new index of each.
+    pub(super) fn forget_unmapped(
+        &mut self,
+        wanted: &HashSet<ModuleIdx>,
+    ) -> Vec<Option<ModuleIdx>> {
+        self.replay.forget_unmapped(wanted)
     }
 
     /// Returns the mappings with code that a process has, as its records said them.
@@ -320,10 +349,16 @@ fn learn_of_kernel(
     }
 }
 
-fn add(profile: &mut Profile, summed: bool, sample: profile::Sample, values: [i64; 2]) {
+fn add(
+    profile: &mut Profile,
+    summed: bool,
+    sample: profile::Sample,
+    values: [i64; 2],
+    labels: &[Label],
+) {
     match summed {
-        true => profile.samples.sum(sample, &values, &[]),
-        false => profile.samples.push(sample, &values, &[]),
+        true => profile.samples.sum(sample, &values, labels),
+        false => profile.samples.push(sample, &values, labels),
     }
 }
 

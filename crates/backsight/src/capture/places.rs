@@ -1,16 +1,20 @@
 //! Resolves addresses to the profile's locations, one for each distinct place.
 
-use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
+use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame, StackIdx};
 use backsight_types::trace::{ChainEntry, Context};
 use backsight_types::{
     AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, ModuleKind, Outcome, Reason, VirtOffset,
 };
 use hashbrown::HashMap;
 
+use super::injected::InjectedCode;
 use super::kernel::KernelSymbols;
 use super::made_code::MadeCode;
 use crate::find::ModuleFiles;
-use crate::kernel::kernel_module_of;
+use crate::kernel::is_kernel_image;
+
+/// The only frame of a wait whose stack was not recorded.
+const NO_STACK: &str = "[stack-not-recorded]";
 
 /// The locations of the profile, by what they resolve to.
 #[derive(Debug, Default)]
@@ -18,10 +22,13 @@ pub(super) struct Places {
     /// At one place code may be made that takes the place of other code.
     located: HashMap<(ModuleIdx, FileOffset, Lookup, Option<u32>), LocationIdx>,
     unresolved: HashMap<(AbsAddr, Lookup, Reason), LocationIdx>,
+    no_stack: Option<LocationIdx>,
     /// Symbols of the recorded kernel, if it is the one that runs here.
     pub(super) kernel: KernelSymbols,
     /// The names of code that was made at run time.
     pub(super) made: MadeCode,
+    /// The same that perf put into files.
+    injected: InjectedCode,
 }
 
 impl Places {
@@ -29,6 +36,29 @@ impl Places {
     pub(super) fn begin_profile(&mut self) {
         self.located.clear();
         self.unresolved.clear();
+        self.no_stack = None;
+        self.made.begin_profile();
+        self.injected.begin_profile();
+    }
+
+    /// Returns the stack of a wait of which none was recorded, with a frame that says so.
+    pub(super) fn unknown_stack(&mut self, profile: &mut Profile) -> Option<StackIdx> {
+        let index = match self.no_stack {
+            Some(index) => index,
+            None => {
+                let function = Some(profile.strings.intern(NO_STACK));
+                let frames = profile.add_frames([ProfileFrame {
+                    function,
+                    ..ProfileFrame::default()
+                }])?;
+                profile.add_location(Location {
+                    frames,
+                    ..Location::default()
+                })?
+            }
+        };
+        self.no_stack = Some(index);
+        profile.stacks.intern([index])
     }
 
     /// Returns the location of a chain entry, adding it if it is new. Returns `None` if there
@@ -56,15 +86,30 @@ impl Places {
                     lookup,
                     made.flatten().map(|made| made.code),
                 );
-                if let Some(index) = self.located.get(&key) {
-                    return Some(*index);
+                if let Some(index) = self.injected.known(entry, module) {
+                    return Some(index);
+                }
+                if let Some(index) = self.located.get(&key).copied() {
+                    if is_made {
+                        self.made.met(index, entry, module, time_ns, profile);
+                    }
+                    return Some(index);
+                }
+                let reads_lists = !is_made && self.made.reads_lists();
+                if let Some(index) = reads_lists
+                    .then(|| (self.injected).name(entry, module, file_offset, profile, files))
+                    .flatten()
+                {
+                    return Some(index);
                 }
                 let index = match is_made {
                     true => {
                         let location =
                             self.made
                                 .location(entry, made.flatten(), module, profile, files);
-                        profile.add_location(location)?
+                        let index = profile.add_location(location)?;
+                        self.made.met(index, entry, module, time_ns, profile);
+                        index
                     }
                     false => self.add(entry, module, file_offset, profile, files)?,
                 };
@@ -113,10 +158,12 @@ impl Places {
         let function = known
             .filter(|_| kind == Some(AddrKind::Kernel))
             .and_then(|known| self.kernel.function(entry, &known.path, file_offset, files));
-        // In the file of a kernel module, virtual offsets count from its first byte.
-        let is_module = known.is_some_and(|known| kernel_module_of(&known.path).is_some());
+        let is_image = known.is_some_and(|known| is_kernel_image(&known.path));
         let frames = function.and_then(|function| {
-            let start = file_offset.0.checked_sub(function.into).map(VirtOffset);
+            let start = file_offset.0.checked_sub(function.into);
+            // Of the image alone, no virtual offset is known: see `RunningKernel::answer`. In the
+            // file of a kernel module, and in code without a file, they count from the first byte.
+            let is_by_file = is_image && virt_offset.is_none();
             let strings = &mut profile.strings;
             let frame = ProfileFrame {
                 function: Some(strings.intern(&function.name)),
@@ -124,7 +171,8 @@ impl Places {
                 file: function.file.map(|file| strings.intern(&file)),
                 line: function.line,
                 column: function.column,
-                start: start.filter(|_| is_module),
+                start: start.filter(|_| !is_image).map(VirtOffset),
+                start_file_offset: start.filter(|_| is_by_file).map(FileOffset),
                 ..ProfileFrame::default()
             };
             profile.add_frames([frame])

@@ -16,7 +16,7 @@ use backsight_types::trace::{ChainEntry, Context};
 use backsight_types::{AbsAddr, Outcome, Reason};
 
 /// The processes in which the user part of a chain is looked up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LookupPids {
     pub(super) pid: u32,
     /// The PID under which the old program is kept while the process is inside `execve`.

@@ -44,6 +44,14 @@ struct ThreadEntry<T> {
     row: Option<T>,
 }
 
+impl<T> ThreadEntry<T> {
+    /// Whether it has not ended, and more is known of it than that it was sampled. Of one that
+    /// was sampled after its end, no record says that it has ended.
+    fn goes_on(&self) -> bool {
+        self.end_ns.is_none() && (self.name.is_some() || self.start_ns.is_some())
+    }
+}
+
 impl<T> Default for ThreadEntry<T> {
     fn default() -> Self {
         Self {
@@ -234,8 +242,8 @@ impl ThreadTable {
     pub(super) fn begin_profile(&mut self, code_of: impl Fn(u32) -> Vec<Mmap>) {
         self.last = None;
         self.mapped.clear();
-        self.threads.retain(|_, thread| thread.end_ns.is_none());
-        self.processes.retain(|_, process| process.end_ns.is_none());
+        self.threads.retain(|_, thread| thread.goes_on());
+        self.processes.retain(|_, process| process.goes_on());
         self.threads
             .values_mut()
             .for_each(|thread| thread.row = None);
@@ -244,6 +252,18 @@ impl ThreadTable {
                 let code = code_of(*pid).into_iter().map(|mapping| (0, mapping));
                 self.waiting.insert(*pid, code.collect());
             }
+        }
+        self.threads.shrink_to_fit();
+        self.processes.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+    }
+
+    /// Goes on with other texts: each name that is in use is replaced.
+    pub(super) fn rename(&mut self, mut new: impl FnMut(StrIdx) -> Option<StrIdx>) {
+        let threads = self.threads.values_mut().map(|thread| &mut thread.name);
+        let processes = self.processes.values_mut().map(|process| &mut process.name);
+        for name in threads.chain(processes) {
+            *name = name.and_then(&mut new);
         }
     }
 

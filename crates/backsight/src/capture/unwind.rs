@@ -89,6 +89,13 @@ impl Unwinders {
         self.processes.remove(&pid);
     }
 
+    /// Modules have other indices from here on: what is known of their files is read again.
+    pub(super) fn forget_files(&mut self) {
+        self.walker = Walker::new();
+        self.files = HashMap::new();
+        self.processes = HashMap::new();
+    }
+
     /// Returns the chain of the last unwound stack.
     pub(super) fn found(&self) -> &Unwound {
         &self.found

@@ -8,9 +8,9 @@ use backsight_types::VirtOffset;
 pub(super) fn named(name: &[u8], start: VirtOffset, strings: &mut Strings) -> ProfileFrame {
     let name = String::from_utf8_lossy(name);
     let written = JitName::of(&name);
-    let linkage_name = (written.function != &*name).then(|| strings.intern(&name));
+    let linkage_name = (written.function != name).then(|| strings.intern(&name));
     ProfileFrame {
-        function: Some(strings.intern(written.function)),
+        function: Some(strings.intern(&written.function)),
         linkage_name,
         file: written.file.map(|file| strings.intern(file)),
         start_line: written.start_line,

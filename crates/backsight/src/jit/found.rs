@@ -25,7 +25,8 @@ pub(crate) struct FoundMap {
     pub(crate) file: Result<File, MapRefusal>,
 }
 
-/// Looks for the list of a process: beside the recording, inside the roots that were named,
+/// Looks for the list of a process: where a process that is being recorded leaves it, in its own
+/// namespaces; beside the recording, inside the roots that were named,
 /// and in `/tmp` of this host if the recording is of it.
 pub(crate) fn found(
     pid: u32,
@@ -36,6 +37,19 @@ pub(crate) fn found(
 ) -> FoundMap {
     let name = PathBuf::from(format!("perf-{pid}.map"));
     let check_owner = |user: u32| check_owner(options.of, user);
+    if let Some(place) = files.held_maps().of(pid)
+        && let Some(file) = place
+            .folder
+            .try_clone()
+            .ok()
+            .and_then(|folder| opened(Ok(folder), &place.name))
+    {
+        let file = file.and_then(|file| owned(file, check_owner));
+        return FoundMap {
+            path: Some(place.path),
+            file: file.and_then(|file| not_older(file, times)),
+        };
+    }
     let beside = options.folder.as_deref().map(|folder| {
         let path = folder.join(&name);
         (path, backsight_files::folder(folder))
@@ -125,6 +139,15 @@ fn of_its_time(file: File, pid: u32, times: Times) -> Result<File, MapRefusal> {
     };
     match now.is_some_and(is_later) {
         true => Err(MapRefusal::Later),
+        false => Ok(file),
+    }
+}
+
+/// Returns the file again if it was written since the process began.
+fn not_older(file: File, times: Times) -> Result<File, MapRefusal> {
+    let written = file.metadata().and_then(|it| it.modified());
+    match written.is_ok_and(|written| is_older(written, times.began)) {
+        true => Err(MapRefusal::Older),
         false => Ok(file),
     }
 }

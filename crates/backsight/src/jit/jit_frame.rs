@@ -12,8 +12,8 @@ pub(super) fn frame_of(name: &[u8], start: AbsAddr) -> JsonFrame<'static> {
     let written = JitName::of(&name);
     let owned = |text: &str| Some(Cow::Owned(text.to_owned()));
     JsonFrame {
-        function: owned(written.function),
-        linkage_name: owned(&name).filter(|_| written.function != &*name),
+        function: owned(&written.function),
+        linkage_name: owned(&name).filter(|_| written.function != name),
         file: written.file.and_then(owned),
         start_line: written.start_line,
         start: Some(VirtOffset(start.0)),

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
-use backsight_formats::perf_map::{LastLine, Limits, PerfMap};
+use backsight_formats::perf_map::{LastLine, Limits, PerfMap, PerfMapEntry};
 use backsight_types::{AbsAddr, Lookup, Reason};
 use nix::unistd::geteuid;
 use vma_query::ProcMaps;
@@ -18,6 +18,7 @@ use super::live_dump::LiveDump;
 use super::options::MapsOf;
 use super::process::LiveProcess;
 use super::said::{MapRead, MapRefusal, MapUse};
+use super::stack_code::stack_code;
 
 /// The names of the code that a live process made at run time, as its perf map and its jitdump
 /// have them. No other host can look them up: they belong to the normalized addresses.
@@ -128,10 +129,9 @@ impl LiveJit {
     }
 
     fn frame(&self, addr: AbsAddr, lookup: Lookup) -> Option<JsonFrame<'static>> {
-        let back = u64::from(lookup == Lookup::Return);
-        let addr = AbsAddr(addr.0.checked_sub(back)?);
-        self.dump.frame(addr).or_else(|| {
-            let code = self.map.at(addr)?;
+        self.dump.frame(addr, lookup).or_else(|| {
+            let begins_there = |code: &PerfMapEntry<'_>| code.start == addr;
+            let code = stack_code(addr, lookup, |addr| self.map.at(addr), begins_there)?;
             Some(frame_of(code.name, code.start))
         })
     }
@@ -196,7 +196,7 @@ fn check_owner(of: MapsOf, process: &LiveProcess, user: u32) -> Result<(), MapRe
     }
     match user == 0 || user == process.user || user == own {
         true => Ok(()),
-        false => Err(MapRefusal::OfStranger {
+        false => Err(MapRefusal::OfOtherUser {
             owner: user,
             process: process.user,
         }),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use backsight_files::{By, Identity};
 use backsight_formats::jitdump::{Error, Jitdump, Limits, Timeline};
 use backsight_formats::ndjson::JsonFrame;
-use backsight_types::{AbsAddr, Reason};
+use backsight_types::{AbsAddr, Lookup, Reason};
 use nix::sys::stat::{major, minor};
 use vma_query::{Filter, NameBuf, ProcMaps, Vma, VmaName};
 
@@ -20,6 +20,7 @@ use super::dump_file::is_dump;
 use super::found::owned;
 use super::jit_frame::frame_of;
 use super::said::{MapRead, MapRefusal, MapUse};
+use super::stack_code::stack_code;
 
 /// The jitdump of a process, as far as it was read.
 #[derive(Debug, Default)]
@@ -69,8 +70,9 @@ impl LiveDump {
     }
 
     /// Returns the frame of an address in such code.
-    pub(super) fn frame(&self, addr: AbsAddr) -> Option<JsonFrame<'static>> {
-        let (number, offset) = self.now.at(addr)?;
+    pub(super) fn frame(&self, addr: AbsAddr, lookup: Lookup) -> Option<JsonFrame<'static>> {
+        let at = |addr| self.now.at(addr);
+        let (number, offset) = stack_code(addr, lookup, at, |(_, offset)| *offset == 0)?;
         let code = self.dump.code(number)?;
         let mut frame = frame_of(code.name, code.start);
         if let Some((file, line)) = self.dump.line(number, offset) {

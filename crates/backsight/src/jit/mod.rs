@@ -9,9 +9,12 @@
 
 pub(crate) mod dump_file;
 pub(crate) mod found;
+pub(crate) mod held_maps;
 mod jit_frame;
+pub(crate) mod jitted;
 pub(crate) mod live;
 pub(crate) mod live_dump;
 pub(crate) mod options;
 pub(crate) mod process;
 pub(crate) mod said;
+pub(crate) mod stack_code;

@@ -104,7 +104,7 @@ pub enum MapRefusal {
     ProcessOfUser(u32),
     /// It is of a user who has no say in what the process runs.
     #[error("it is of user {owner}, and the process of user {process}")]
-    OfStranger {
+    OfOtherUser {
         /// The user whose list it is.
         owner: u32,
         /// The user whose process it is.

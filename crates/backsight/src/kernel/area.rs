@@ -23,7 +23,8 @@ pub(super) struct Area<'k> {
 }
 
 impl<'k> Area<'k> {
-    /// Returns what covers an address.
+    /// Returns what covers an address. In the image, data and what is behind the mark of an end
+    /// (`_etext`, `__init_end`) have a place there, and no function.
     ///
     /// The list of symbols has no sizes, so its last function before a hole seems to extend to
     /// the other end. It counts only within what it is part of: the image, the memory of its
@@ -50,8 +51,39 @@ impl<'k> Area<'k> {
                 }),
                 Some(loaded),
             ) if symbol.start < loaded.start => Some(loaded),
-            (named, loaded) => named.or(loaded),
+            (named, loaded) => named
+                .or(loaded)
+                .or_else(|| Self::of_image(addr, text?, symbols)),
         }
+    }
+
+    /// Returns the function of an address that has no place: in the image whose start is not
+    /// known, or in a module where modules are not listed.
+    ///
+    /// Neither tells where the last function before a hole ends.
+    pub(super) fn name_alone(
+        addr: AbsAddr,
+        text: Option<AbsAddr>,
+        symbols: &'k Kallsyms,
+        modules: &ModuleTable,
+    ) -> Option<KernelSymbol<'k>> {
+        let symbol = symbols.at(addr)?;
+        let has_no_place = match symbol.code() {
+            KernelCode::Image => text.is_none(),
+            KernelCode::Module => modules.are_unlisted(),
+            _ => false,
+        };
+        let into = addr.distance_from(symbol.start)?;
+        (has_no_place && into < MAX_LAST_FUNCTION_BYTES).then_some(symbol)
+    }
+
+    fn of_image(addr: AbsAddr, start: AbsAddr, symbols: &Kallsyms) -> Option<Self> {
+        let image = symbols.image()?;
+        (start..image.end).contains(&addr).then_some(Self {
+            module: ModuleIdx(0),
+            start,
+            symbol: None,
+        })
     }
 
     fn of_symbol(

@@ -52,6 +52,11 @@ pub(crate) fn kernel_module_of(path: &[u8]) -> Option<Box<str>> {
     }
 }
 
+/// Whether a capture's path is that of the kernel's image.
+pub(crate) fn is_kernel_image(path: &[u8]) -> bool {
+    matches!(KernelFile::of(path), KernelFile::Image(_))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

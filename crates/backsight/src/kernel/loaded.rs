@@ -38,6 +38,8 @@ pub(super) struct LoadedModules {
     pub(super) skipped_lines: u64,
     /// Modules whose address is zero, because the kernel hides it.
     pub(super) hidden: u64,
+    /// Whether the list cannot be read.
+    pub(super) is_missing: bool,
 }
 
 impl LoadedModules {

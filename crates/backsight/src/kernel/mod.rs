@@ -42,7 +42,7 @@ pub use shortfall::KernelShortfall;
 
 pub(crate) use installed::Installed;
 pub(crate) use introduce::KernelFiles;
-pub(crate) use kernel_file::kernel_module_of;
+pub(crate) use kernel_file::{is_kernel_image, kernel_module_of};
 pub(crate) use module_names::ModuleNames;
 pub(crate) use running::IMAGE_PATH;
 pub(crate) use session::KernelSession;

@@ -54,6 +54,11 @@ impl ModuleTable {
         }
     }
 
+    /// Whether there is no list of the modules that are loaded, or it hides where they are.
+    pub(super) fn are_unlisted(&self) -> bool {
+        self.loaded.is_missing || self.loaded.hidden > 0
+    }
+
     /// Returns a module by its index.
     pub(super) fn get(
         &self,
@@ -177,7 +182,10 @@ fn loaded_of(root: &Root, symbols: &Kallsyms, shortfalls: &Shortfalls) -> Loaded
             if !is_missing(&error) || symbols.functions().any(is_of_module) {
                 shortfalls.note(KernelShortfall::NoModules(error));
             }
-            LoadedModules::default()
+            LoadedModules {
+                is_missing: true,
+                ..LoadedModules::default()
+            }
         }
     };
     let path = || root.path(MODULES);

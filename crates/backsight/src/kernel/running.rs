@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use backsight_elf::build_id_in_notes;
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
@@ -60,7 +60,7 @@ pub struct RunningKernel {
     options: KernelOptions,
     release: Option<String>,
     build_id: Option<BuildId>,
-    symbols: Kallsyms,
+    symbols: Arc<Kallsyms>,
     modules: ModuleTable,
     /// Described when it is asked for.
     image: OnceLock<Module>,
@@ -90,6 +90,16 @@ impl RunningKernel {
         let root = Root::new(&options.root);
         let symbols = Kallsyms::read(BufReader::new(root.open(KALLSYMS)?))
             .map_err(|error| list_error(&root, error))?;
+        Ok(Self::with_list(options, root, Arc::new(symbols)))
+    }
+
+    /// Like [`open`](Self::open), where its list of symbols was read before.
+    pub(crate) fn listed(options: KernelOptions, symbols: Arc<Kallsyms>) -> Self {
+        let root = Root::new(&options.root);
+        Self::with_list(options, root, symbols)
+    }
+
+    fn with_list(options: KernelOptions, root: Root, symbols: Arc<Kallsyms>) -> Self {
         let shortfalls = Shortfalls::default();
         note_list(&symbols, &root, &shortfalls);
         let notes = root.read(NOTES, MAX_NOTES_BYTES).ok();
@@ -99,7 +109,7 @@ impl RunningKernel {
             shortfalls.note(KernelShortfall::NoBuildId { path });
         }
         let release = root.line("proc/sys/kernel/osrelease");
-        Ok(Self {
+        Self {
             modules: ModuleTable::read(&root, release.as_deref(), &symbols, &shortfalls),
             release,
             build_id,
@@ -110,7 +120,7 @@ impl RunningKernel {
             shortfalls,
             root,
             options,
-        })
+        }
     }
 
     /// Returns its release, as printed by `uname -r`.
@@ -177,9 +187,15 @@ impl RunningKernel {
             module: area.module,
             file_offset: FileOffset(addr.0.saturating_sub(area.start.0)),
         };
+        let symbol = match &found {
+            Some(area) => area.symbol,
+            None => {
+                at.and_then(|at| Area::name_alone(at, self.text(), &self.symbols, &self.modules))
+            }
+        };
         KernelPlace {
             outcome: found.as_ref().map_or(Outcome::Unresolved(reason), located),
-            symbol: found.and_then(|area| area.symbol),
+            symbol,
         }
     }
 
@@ -194,7 +210,13 @@ impl RunningKernel {
             file_offset,
         } = outcome
         else {
-            return AddressLine::normalized(addr, lookup, outcome, None);
+            let mut answer = AddressLine::normalized(addr, lookup, outcome, None);
+            if let Some(symbol) = symbol {
+                // The name is all that is known.
+                answer.reason = None;
+                answer.frames = vec![self.frame(&symbol, addr, lookup)];
+            }
+            return answer;
         };
         let described = self.module(module);
         let mut answer = AddressLine::normalized(addr, lookup, outcome, described);
@@ -212,28 +234,39 @@ impl RunningKernel {
             start.filter(|_| answer.virtual_offset.is_none())
         };
         if let Some(symbol) = symbol {
-            let name = symbol.name.to_owned();
-            let shown = demangle(&name, MAX_NAME_BYTES);
-            let (function, linkage_name) = match shown {
-                Some(shown) => (shown, Some(name.into())),
-                None => (name, None),
-            };
-            let at = AbsAddr(addr.0.saturating_sub(bytes_back(lookup)));
-            let source = self.bpf_source(symbol.name, symbol.start, at);
             answer.frames = vec![JsonFrame {
-                function: Some(function.into()),
-                linkage_name,
-                file: source
-                    .and_then(|source| source.file)
-                    .map(|file| file.to_owned().into()),
-                line: source.and_then(|source| source.line),
-                column: source.and_then(|source| source.column),
                 start: start(&symbol),
                 start_file_offset: start_file_offset(&symbol),
-                ..JsonFrame::default()
+                ..self.frame(&symbol, addr, lookup)
             }];
         }
         answer
+    }
+
+    /// Returns the frame of a function that the kernel lists.
+    fn frame(
+        &self,
+        symbol: &KernelSymbol<'_>,
+        addr: AbsAddr,
+        lookup: Lookup,
+    ) -> JsonFrame<'static> {
+        let name = symbol.name.to_owned();
+        let shown = demangle(&name, MAX_NAME_BYTES);
+        let (function, linkage_name) = match shown {
+            Some(shown) => (shown, Some(name.into())),
+            None => (name, None),
+        };
+        let at = AbsAddr(addr.0.saturating_sub(bytes_back(lookup)));
+        let source = self.bpf_source(symbol.name, symbol.start, at);
+        let file = source.and_then(|source| source.file);
+        JsonFrame {
+            function: Some(function.into()),
+            linkage_name,
+            file: file.map(|file| file.to_owned().into()),
+            line: source.and_then(|source| source.line),
+            column: source.and_then(|source| source.column),
+            ..JsonFrame::default()
+        }
     }
 
     /// Returns the source of an address in the function of this name that begins at `start`, if

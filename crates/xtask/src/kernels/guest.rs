@@ -9,7 +9,7 @@ use testkit::tools::Program;
 
 use super::cpio::Archive;
 use super::machine::Machine;
-use super::suites::Suite;
+use super::suites::{ON_DEVICE, Suite};
 use crate::root::root;
 
 /// Process 1 of every guest.
@@ -57,6 +57,7 @@ pub(super) fn packages(machine: &Machine) -> Vec<String> {
 pub(super) fn archive(
     machine: &Machine,
     suites: &[Suite],
+    on_device: &Path,
     debian: &Path,
     work: &Path,
 ) -> Result<Vec<u8>, String> {
@@ -97,6 +98,7 @@ pub(super) fn archive(
             archive.file(&format!("suites/{}", CHILD_32_BIT.file_name()), &child);
         }
     }
+    archive.file(&format!("suites/{ON_DEVICE}"), &read(on_device)?);
     archive.file("init", &compiled(&INIT, machine, work)?);
     add_repository(&mut archive, suites, &root())?;
     Ok(archive.finish())

@@ -1,11 +1,8 @@
 //! The architectures of guests, with the names that each tool uses.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use testkit::tools::tool;
 
-use crate::root::root;
+use crate::rust_std::has_std;
 
 /// An architecture.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +53,11 @@ impl Machine {
         format!("{}-unknown-linux-gnu", self.arch)
     }
 
+    /// Returns the target triple of static programs.
+    pub(super) fn static_target(&self) -> String {
+        format!("{}-unknown-linux-musl", self.arch)
+    }
+
     /// Returns its GNU triplet.
     pub(super) fn triple(&self) -> String {
         format!("{}-linux-gnu", self.arch)
@@ -91,23 +93,12 @@ impl Machine {
         let mut missing: Vec<String> = absent
             .map(|(program, package)| format!("no {program}: apt-get install {package}"))
             .collect();
-        if !self.is_this_one() && !self.has_std() {
-            let target = self.target();
-            missing.push(format!("no Rust for it: rustup target add {target}"));
+        let other = (!self.is_this_one()).then(|| self.target());
+        for target in other.into_iter().chain([self.static_target()]) {
+            if !has_std(&target) {
+                missing.push(format!("no Rust for it: rustup target add {target}"));
+            }
         }
         missing
-    }
-
-    /// Whether Rust's standard library is installed for it.
-    fn has_std(&self) -> bool {
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let asked = Command::new(rustc)
-            .current_dir(root())
-            .args(["--print", "target-libdir", "--target", &self.target()])
-            .output();
-        asked.is_ok_and(|said| {
-            let folder = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-            PathBuf::from(folder).is_dir()
-        })
     }
 }

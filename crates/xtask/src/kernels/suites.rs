@@ -91,6 +91,43 @@ fn build_some(machine: &Machine, crates: &[&str], tests: &[&str]) -> Result<Vec<
     Ok(messages.lines().filter_map(suite).collect())
 }
 
+/// The program that normalizes on a device, and its name beside the suites, where a test of
+/// `backsight-normalize` looks for it.
+pub(super) const ON_DEVICE: &str = "on_device";
+
+/// Builds it as `docs/EMBEDDING.md` says: static and small.
+pub(super) fn build_on_device(machine: &Machine) -> Result<PathBuf, Stop> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = machine.static_target();
+    let linker = target.to_uppercase().replace('-', "_");
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).stderr(Stdio::inherit());
+    command.env(format!("CARGO_TARGET_{linker}_LINKER"), "rust-lld");
+    command.args(["rustc", "--quiet", "--locked", "--message-format=json"]);
+    command.args(["--profile", "small", "--target", &target]);
+    command.args(["--package", "backsight-normalize", "--example", ON_DEVICE]);
+    let smaller = ["--icf=all", "--pack-dyn-relocs=relr"];
+    let smaller = smaller.map(|flag| format!("-Clink-arg={flag}"));
+    command.arg("--").args(smaller);
+    let done = command.output().map_err(|why| format!("cargo: {why}"))?;
+    let messages = String::from_utf8_lossy(&done.stdout);
+    if !done.status.success() {
+        let errors = messages.lines().filter_map(error);
+        errors.for_each(|error| eprintln!("{error}"));
+        return Err(Stop::Failed(format!(
+            "{ON_DEVICE} does not build for {target}"
+        )));
+    }
+    let built = messages.lines().find_map(executable);
+    built.ok_or_else(|| Stop::Failed(format!("cargo names no {ON_DEVICE}")))
+}
+
+/// Parses a message of cargo; returns the program if it is about one.
+fn executable(message: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    Some(message["executable"].as_str()?.into())
+}
+
 /// Parses a message of cargo; returns the suite if it is about a test executable.
 fn suite(message: &str) -> Option<Suite> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;

@@ -26,7 +26,7 @@ mod tests {
     use super::difference;
 
     #[test]
-    fn what_is_gone_and_what_is_new_is_said() {
+    fn removed_and_added_items_are_said() {
         assert_eq!(difference("a\nb\n", "a\nb\n"), None);
         let said = difference("a\nb\nc\n", "a\nc\nd\n");
         assert_eq!(said.as_deref(), Some("  - b\n  + d"));

@@ -5,11 +5,16 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 20] = [
+const ARROW: [(&str, &[&str]); 22] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
+    (
+        "backsight-report",
+        &["backsight-types", "backsight-profile"],
+    ),
     ("backsight-bpf", &["backsight-types"]),
     ("backsight-demangle", &[]),
+    ("backsight-disassemble", &["backsight-types"]),
     ("backsight-elf", &["backsight-types"]),
     ("backsight-files", &["backsight-types"]),
     ("vma-query", &["backsight-types"]),
@@ -49,6 +54,7 @@ const ARROW: [(&str, &[&str]); 20] = [
             "backsight-types",
             "backsight-bpf",
             "backsight-profile",
+            "backsight-disassemble",
             "backsight-elf",
             "backsight-files",
             "vma-query",
@@ -97,7 +103,9 @@ const LIBRARIES: &[&str] = &[
     "backsight-types",
     "backsight-bpf",
     "backsight-profile",
+    "backsight-report",
     "backsight-demangle",
+    "backsight-disassemble",
     "backsight-elf",
     "backsight-files",
     "vma-query",

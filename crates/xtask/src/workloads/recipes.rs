@@ -44,6 +44,11 @@ pub(super) const RECIPES: &[Recipe] = &[
         make: libc,
     },
     Recipe {
+        name: "go",
+        least: 40_000_000,
+        make: go,
+    },
+    Recipe {
         name: "vmlinux",
         least: 200_000_000,
         make: vmlinux,
@@ -67,6 +72,12 @@ pub(super) const RECIPES: &[Recipe] = &[
 
 const DEBIAN: Release = Release {
     suite: "trixie",
+    arch: "amd64",
+};
+
+/// Programs whose Go is that of the installed tool: an older one does not read newer tables.
+const DEBIAN_OF_GO: Release = Release {
+    suite: "bookworm",
     arch: "amd64",
 };
 
@@ -106,6 +117,24 @@ fn libc(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
         what: format!("Debian's {}", version(&debs, "libc6_")),
         program: program(plain),
         compressed: vec![("zlib", program(shipped))],
+    })
+}
+
+/// A large stripped Go program: Prometheus, with clients of several clouds.
+fn go(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
+    let debs = DEBIAN_OF_GO.packages(lists, parts, |_| Ok(vec!["prometheus".to_owned()]))?;
+    let unpacked = parts.join("unpacked");
+    for deb in &debs {
+        unpack(deb, &unpacked, &["./usr/bin/prometheus"])?;
+    }
+    copy(
+        &unpacked.join("usr/bin/prometheus"),
+        &whole.join("prometheus"),
+    )?;
+    Ok(Made {
+        what: format!("Debian's {}, stripped", version(&debs, "prometheus_")),
+        program: alone("prometheus"),
+        compressed: Vec::new(),
     })
 }
 

@@ -270,17 +270,12 @@ impl ProfileReader {
         if lines.is_empty() {
             return Ok(FrameRange::default());
         }
-        let Profile {
-            strings, frames, ..
-        } = &mut self.profile;
-        let start = u32::try_from(frames.len()).map_err(|_| TOO_MANY)?;
-        let len = u32::try_from(lines.len()).map_err(|_| TOO_MANY)?;
-        start.checked_add(len).ok_or(TOO_MANY)?;
+        let strings = &mut self.profile.strings;
         let mut name = |text: &Option<_>| -> Option<StrIdx> {
             let text: Option<&std::borrow::Cow<'_, str>> = text.as_ref();
             text.map(|text| strings.intern(text))
         };
-        frames.extend(lines.iter().map(|line| profile::ProfileFrame {
+        let frames = lines.iter().map(|line| profile::ProfileFrame {
             function: name(&line.function),
             linkage_name: name(&line.linkage_name),
             file: name(&line.file),
@@ -290,8 +285,10 @@ impl ProfileReader {
             inlined: line.inlined,
             start: line.start,
             start_file_offset: line.start_file_offset,
-        }));
-        Ok(FrameRange { start, len })
+        });
+        let frames: Vec<_> = frames.collect();
+        let added = self.profile.add_frames(frames);
+        added.ok_or_else(|| TOO_MANY.to_owned())
     }
 
     fn sample(&mut self, line: &SampleLine) -> Result<(), String> {

@@ -174,7 +174,7 @@ mod tests {
     use super::{Layout, TableSizes, of_sample};
 
     #[test]
-    fn what_makes_sense_in_one_way_alone_tells() {
+    fn the_only_valid_layout_is_taken() {
         let tables = TableSizes {
             stacks: 2,
             attributes: 4,

@@ -6,9 +6,10 @@ use backsight_profile::{Label, Profile, StrIdx, ValueType};
 use backsight_types::ModuleIdx;
 
 use super::dictionary::FileDictionary;
+use crate::event_values;
 use crate::flaws::Flaws;
 use crate::mapped_file::MappedFiles;
-use crate::protobuf::MemoryBudget;
+use crate::protobuf::{Error, MemoryBudget};
 use crate::threads::NamedThreads;
 
 /// The maximum number of sample types. A sample without a time has a value of each type.
@@ -32,10 +33,11 @@ pub(super) struct ReadState {
 }
 
 impl ReadState {
-    pub(super) fn finish(self) -> (Profile, Flaws) {
+    pub(super) fn finish(self) -> Result<(Profile, Flaws), Error> {
         let Self {
             mut profile,
             mut flaws,
+            mut budget,
             default,
             ..
         } = self;
@@ -45,7 +47,10 @@ impl ReadState {
             flaws.count("default sample types that are not among the sample types");
         }
         profile.default_type = at.and_then(|at| u32::try_from(at).ok());
-        (profile, flaws)
+        budget
+            .take_rows::<event_values::JoinedSample<'_>>(profile.samples.len().saturating_mul(3))?;
+        event_values::join(&mut profile);
+        Ok((profile, flaws))
     }
 }
 

@@ -6,6 +6,7 @@ use prost::Message as _;
 
 use super::super::{labels, proto};
 use super::tables::FileTables;
+use crate::event_values;
 use crate::flaws::Flaws;
 use crate::protobuf::{Error, MemoryBudget, MessageFields, Value};
 use crate::threads::NamedThreads;
@@ -29,6 +30,7 @@ impl FileTables<'_> {
         let mut threads = NamedThreads::default();
         let mut row = proto::Sample::default();
         let mut labels = Vec::new();
+        let are_events = event_values::are_events(profile);
         let mut fields = MessageFields::new(message);
         while let Some(field) = fields.next()? {
             let (2, Value::Bytes(bytes)) = field else {
@@ -86,6 +88,20 @@ impl FileTables<'_> {
                 stack,
                 first_type: 0,
             };
+            if are_events && row.value.len() == types {
+                for (nth, (first_type, values)) in event_values::of_events(&row.value).enumerate() {
+                    if nth > 0 {
+                        budget.take(SAMPLE)?;
+                        budget.take_rows::<Label>(labels.len())?;
+                    }
+                    let sample = Sample {
+                        first_type,
+                        ..sample
+                    };
+                    profile.samples.push(sample, values, &labels);
+                }
+                continue;
+            }
             profile.samples.push(sample, &row.value, &labels);
         }
         Ok(())

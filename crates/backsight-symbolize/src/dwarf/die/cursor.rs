@@ -135,10 +135,16 @@ impl<'d> DwarfCursor<'d> {
 
     /// Passes a text and the zero that ends it.
     pub(in crate::dwarf) fn skip_text(&mut self) -> Result<(), Fault> {
+        self.text().map(|_| ())
+    }
+
+    /// Reads a text and passes the zero that ends it.
+    pub(in crate::dwarf) fn text(&mut self) -> Result<&'d [u8], Fault> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let text = std::ffi::CStr::from_bytes_until_nul(rest);
-        let text = text.map_err(|_| Fault::Malformed)?;
-        self.skip(text.count_bytes().saturating_add(1))
+        let text = text.map_err(|_| Fault::Malformed)?.to_bytes();
+        self.skip(text.len().saturating_add(1))?;
+        Ok(text)
     }
 }
 

@@ -48,7 +48,7 @@ mod tests {
     use super::Arena;
 
     #[test]
-    fn what_is_kept_stays_where_it_is() {
+    fn kept_values_do_not_move() {
         let arena = Arena::default();
         let kept: Vec<&usize> = (0..1000).map(|at| arena.keep(at).unwrap()).collect();
         assert_eq!(arena.len(), 1000);

@@ -35,7 +35,7 @@ pub(in crate::dwarf) struct Companions {
     before: UnpackAllowance,
     limited: AtomicBool,
     missing: AtomicBool,
-    strangers: AtomicBool,
+    untrusted: AtomicBool,
 }
 
 /// What the companions take together.
@@ -70,7 +70,7 @@ impl Companions {
             split: Arena::default(),
             limited: AtomicBool::new(false),
             missing: AtomicBool::new(false),
-            strangers: AtomicBool::new(false),
+            untrusted: AtomicBool::new(false),
         };
         let link = main.alt_link();
         let found = link.and_then(|link| companions.search().supplementary(&link));
@@ -165,8 +165,8 @@ impl Companions {
     }
 
     /// Whether others decide what one of them says.
-    pub(in crate::dwarf) fn has_strangers(&self) -> bool {
-        self.strangers.load(Ordering::Relaxed)
+    pub(in crate::dwarf) fn has_untrusted(&self) -> bool {
+        self.untrusted.load(Ordering::Relaxed)
     }
 
     fn taken(&self) -> MutexGuard<'_, CompanionBytes> {
@@ -206,8 +206,8 @@ impl Companions {
     }
 
     fn load(&self, elf: ElfFile, role: FileRole, site: &Site) -> Option<DwarfSections> {
-        self.strangers
-            .fetch_or(elf.is_of_strangers(), Ordering::Relaxed);
+        self.untrusted
+            .fetch_or(elf.is_untrusted(), Ordering::Relaxed);
         let note = |needed, allowed| {
             self.limited.store(true, Ordering::Relaxed);
             self.base.oversized().note(Oversized {

@@ -184,8 +184,8 @@ impl DwarfFile {
     }
 
     /// Returns whether others than root and us decide what a file that goes with it says.
-    pub(crate) fn has_strangers(&self) -> bool {
-        self.is_true_of_owner(|owner| owner.companions.has_strangers())
+    pub(crate) fn has_untrusted(&self) -> bool {
+        self.is_true_of_owner(|owner| owner.companions.has_untrusted())
     }
 
     fn is_true_of_owner(&self, is_true: impl Fn(&DwarfOwner) -> bool) -> bool {

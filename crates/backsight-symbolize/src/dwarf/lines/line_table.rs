@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use backsight_index::engine::{
     Overlaps, PathParts, RankedRange, SequenceRow, bytes_of, is_absolute,
 };
-use gimli::{IncompleteLineProgram, Reader, Section};
+use gimli::{IncompleteLineProgram, Section};
 
-use super::program::{LineProgram, ProgramStop};
+use super::program::{DefinedFile, LineProgram, ProgramStop, check_header};
 use crate::dwarf::damage::Damage;
 use crate::dwarf::die::form::{self, column};
 use crate::dwarf::die::slice::Slice;
@@ -35,6 +35,8 @@ pub(in crate::dwarf) struct LineTable<'d> {
     overlaps: Overlaps,
     /// Paths by file index, each joined when first asked for.
     files: Vec<OnceLock<Option<Arc<str>>>>,
+    /// The files behind those of the header.
+    defined: Vec<DefinedFile<'d>>,
 }
 
 /// A run of rows with ascending addresses: one section's code, as a rule.
@@ -93,6 +95,7 @@ impl<'d> LineTable<'d> {
         self.rows.clear();
         self.sequences.clear();
         self.files.clear();
+        self.defined.clear();
         self.overlaps.clear();
     }
 
@@ -111,11 +114,13 @@ impl<'d> LineTable<'d> {
         )?;
         // Up to DWARF 4 files count from 1, and 0 is the unit's own.
         let count = program.header().file_names().len().saturating_add(1);
-        self.files.resize_with(count, OnceLock::new);
         let mut rows = LineProgram::new(program.header());
         self.program = Some(program);
         let (limit, damage) = (root.unit_file.limits.rows_per_unit, root.unit_file.damage);
         let read = self.read_rows(&mut rows, only, limit, elf, damage);
+        self.defined = rows.take_defined();
+        let count = count.saturating_add(self.defined.len());
+        self.files.resize_with(count, OnceLock::new);
         if rows.has_misfits() {
             damage.note();
         }
@@ -159,7 +164,14 @@ impl<'d> LineTable<'d> {
                 return Err(Fault::Limit);
             }
             match stop {
-                Ok(ProgramStop::Sequence(end)) => self.end_sequence(first, begin, end, only, elf),
+                Ok(ProgramStop::Sequence(end)) => {
+                    let begin = begin.map(|begin| {
+                        let start = program.set_to();
+                        let start = start.filter(|start| begin < *start && *start < end);
+                        self.begin_in_code(first, begin, start, elf)
+                    });
+                    self.end_sequence(first, begin, end, only, elf);
+                }
                 Ok(ProgramStop::Dropped) => self.rows.truncate(first),
                 // A sequence without its end does not say how far it reaches.
                 Ok(ProgramStop::Program) | Err(_) => {
@@ -171,6 +183,31 @@ impl<'d> LineTable<'d> {
                 }
             }
         }
+    }
+
+    /// Returns where a sequence begins. If that is before all code, its rows are made to begin at
+    /// `start`, which is the start of its code.
+    fn begin_in_code(
+        &mut self,
+        first: usize,
+        begin: u64,
+        start: Option<u64>,
+        elf: &ElfFile,
+    ) -> u64 {
+        let start = start.filter(|start| !elf.is_code(begin) && elf.is_code(*start));
+        let before = start.and_then(|start| u32::try_from(start.checked_sub(begin)?).ok());
+        let Some((start, before)) = start.zip(before) else {
+            return begin;
+        };
+        // The last of those before it counts up to the next.
+        let rows = self.rows.get(first..).unwrap_or_default();
+        let passed = rows.partition_point(|row| row.into <= before);
+        self.rows
+            .drain(first..first.saturating_add(passed).saturating_sub(1).max(first));
+        for row in self.rows.get_mut(first..).into_iter().flatten() {
+            row.into = row.into.saturating_sub(before);
+        }
+        start
     }
 
     fn end_sequence(
@@ -246,7 +283,11 @@ impl<'d> LineTable<'d> {
         let entry = match header.file(file) {
             // Up to DWARF 4 that is the unit's own, which need not have a name.
             None if file == 0 && header.version() <= 4 => return None,
-            None => return self.no_file(unit),
+            None => {
+                return self
+                    .defined_parts(file, root)
+                    .or_else(|| self.no_file(unit));
+            }
             Some(entry) => entry,
         };
         let unit = root.unit_ref();
@@ -279,6 +320,25 @@ impl<'d> LineTable<'d> {
         })
     }
 
+    /// Returns the same of a file that the program defines.
+    fn defined_parts(&self, file: u64, root: &RootDie<'d>) -> Option<PathParts<'d>> {
+        let header = self.program.as_ref()?.header();
+        let before = u64::try_from(header.file_names().len()).ok()?;
+        // Files count from 1.
+        let at = file.checked_sub(before)?.checked_sub(1)?;
+        let DefinedFile { name, directory } = *self.defined.get(usize::try_from(at).ok()?)?;
+        let known = || {
+            let dir = root.unit_file.damage.found(header.directory(directory))?;
+            let dir = root.unit_ref().attr_string(dir).map_err(Fault::from);
+            Some(root.unit_file.damage.sound(dir)?.slice())
+        };
+        Some(PathParts {
+            comp_dir: root.unit.comp_dir.map(|dir| dir.slice()),
+            dir: if directory == 0 { None } else { known() },
+            name,
+        })
+    }
+
     /// Returns how many files may be asked for.
     pub(in crate::dwarf) fn file_count(&self) -> usize {
         self.files.len()
@@ -306,6 +366,7 @@ impl<'d> LineTable<'d> {
             bytes_of(&self.rows),
             bytes_of(&self.sequences),
             bytes_of(&self.files),
+            bytes_of(&self.defined),
             self.overlaps.bytes(),
         ];
         tables.into_iter().fold(0, usize::saturating_add)
@@ -318,27 +379,5 @@ impl<'d> LineTable<'d> {
     pub(in crate::dwarf) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         let sequences = self.sequences.iter();
         sequences.map(|sequence| (sequence.begin, sequence.end))
-    }
-}
-
-/// gimli sets room aside for as many files as the header says there are, up to
-/// one per byte of it: its size is checked first.
-fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fault> {
-    let mut rest = section;
-    rest.skip(offset)?;
-    let (_, format) = rest.read_initial_length()?;
-    if rest.read_u16()? >= 5 {
-        // The sizes of an address and of a segment selector.
-        rest.skip(2)?;
-    }
-    let length = rest.read_length(format)?;
-    if length > rest.len() {
-        return Err(Fault::Malformed);
-    }
-    let length = u64::try_from(length).unwrap_or(u64::MAX);
-    if length > limit {
-        Err(Fault::Limit)
-    } else {
-        Ok(())
     }
 }

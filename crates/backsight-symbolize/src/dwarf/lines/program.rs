@@ -6,7 +6,7 @@
 //!
 //! Source: DWARF 5, 6.2.5.
 
-use gimli::LineProgramHeader;
+use gimli::{LineProgramHeader, Reader};
 
 use crate::dwarf::die::cursor::DwarfCursor;
 use crate::dwarf::die::slice::Slice;
@@ -30,7 +30,22 @@ pub(in crate::dwarf) struct LineProgram<'d> {
     inverse_range: u32,
     /// Whether the operands of an extended opcode did not fit the length it has.
     has_misfits: bool,
+    /// The address that the sequence was set to last.
+    set_to: Option<u64>,
+    /// The files that opcodes defined, behind those of the header.
+    defined: Vec<DefinedFile<'d>>,
 }
+
+/// A file that the program itself defines, up to DWARF 4.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dwarf) struct DefinedFile<'d> {
+    pub(in crate::dwarf) name: &'d [u8],
+    /// 0 is the compilation directory.
+    pub(in crate::dwarf) directory: u64,
+}
+
+/// No compiler defines files by opcodes; `perf inject --jit` does, one for each change of file.
+const MAX_DEFINED_FILES: usize = 1 << 16;
 
 /// A row of the line table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +74,7 @@ struct LineRegisters {
     row: ProgramRow,
     operation: u64,
     tombstone: bool,
+    has_rows: bool,
 }
 
 impl<'d> LineProgram<'d> {
@@ -79,6 +95,8 @@ impl<'d> LineProgram<'d> {
             line_range,
             inverse_range: 0x1_0000_u32.div_ceil(u32::from(line_range.max(1))),
             has_misfits: false,
+            set_to: None,
+            defined: Vec::new(),
         }
     }
 
@@ -97,7 +115,9 @@ impl<'d> LineProgram<'d> {
             },
             operation: 0,
             tombstone: false,
+            has_rows: false,
         };
+        self.set_to = None;
         while !self.cursor.is_empty() {
             let opcode = self.cursor.byte()?;
             if let Some(adjusted) = opcode.checked_sub(self.opcode_base) {
@@ -105,10 +125,12 @@ impl<'d> LineProgram<'d> {
                 registers.advance_line(self.line_base.wrapping_add(line.into()));
                 self.advance(&mut registers, advance.into())?;
                 if !registers.tombstone {
+                    registers.has_rows = true;
                     found(registers.row);
                 }
             } else if opcode == gimli::DW_LNS_copy.0 {
                 if !registers.tombstone {
+                    registers.has_rows = true;
                     found(registers.row);
                 }
             } else if opcode != 0 {
@@ -151,8 +173,22 @@ impl<'d> LineProgram<'d> {
     fn add(&self, registers: &mut LineRegisters, bytes: u64) -> Result<(), Fault> {
         let addr = registers.row.addr.checked_add(bytes);
         let addr = addr.filter(|addr| addr & !self.address_mask == 0);
-        registers.row.addr = addr.ok_or(Fault::Malformed)?;
+        registers.row.addr = match addr {
+            Some(addr) => addr,
+            None => self.back(registers, bytes)?,
+        };
         Ok(())
+    }
+
+    /// Returns the address that so many bytes lead to if they are a negative number.
+    ///
+    /// `perf inject --jit` writes the distance from a function's start to its first row so, if
+    /// the row is of a header before the function. Between rows, addresses never go down.
+    #[cold]
+    fn back(&self, registers: &LineRegisters, bytes: u64) -> Result<u64, Fault> {
+        let addr = registers.row.addr.wrapping_add(bytes) & self.address_mask;
+        let goes_back = !registers.has_rows && addr < registers.row.addr;
+        goes_back.then_some(addr).ok_or(Fault::Malformed)
     }
 
     #[inline]
@@ -213,13 +249,20 @@ impl<'d> LineProgram<'d> {
                 if !registers.tombstone {
                     registers.row.addr = addr;
                     registers.operation = 0;
+                    self.set_to = Some(addr);
                 }
             }
             gimli::DW_LNE_define_file if self.version <= 4 => {
-                // The file is not used; it is only checked to be well-formed.
-                operands.skip_text()?;
-                for _ in 0..3 {
-                    operands.uleb()?;
+                let file = DefinedFile {
+                    name: operands.text()?,
+                    directory: operands.uleb()?,
+                };
+                // Time and size.
+                operands.uleb()?;
+                operands.uleb()?;
+                match self.defined.len() < MAX_DEFINED_FILES {
+                    true => self.defined.push(file),
+                    false => self.has_misfits = true,
                 }
             }
             gimli::DW_LNE_set_discriminator => {
@@ -230,6 +273,17 @@ impl<'d> LineProgram<'d> {
         }
         self.has_misfits |= !operands.is_empty();
         Ok(false)
+    }
+
+    /// Takes the files that were defined so far.
+    pub(in crate::dwarf) fn take_defined(&mut self) -> Vec<DefinedFile<'d>> {
+        std::mem::take(&mut self.defined)
+    }
+
+    /// Returns the address that the last sequence was set to: where its code begins, also if a
+    /// row stands before it.
+    pub(in crate::dwarf) fn set_to(&self) -> Option<u64> {
+        self.set_to
     }
 
     /// Returns whether the operands of an extended opcode did not fit the length that it
@@ -248,6 +302,32 @@ impl LineRegisters {
         } else {
             line.wrapping_add(by.unsigned_abs())
         };
+    }
+}
+
+/// gimli sets room aside for as many files as the header says there are, up to
+/// one per byte of it: its size is checked first.
+pub(in crate::dwarf) fn check_header(
+    section: Slice<'_>,
+    offset: usize,
+    limit: u64,
+) -> Result<(), Fault> {
+    let mut rest = section;
+    rest.skip(offset)?;
+    let (_, format) = rest.read_initial_length()?;
+    if rest.read_u16()? >= 5 {
+        // The sizes of an address and of a segment selector.
+        rest.skip(2)?;
+    }
+    let length = rest.read_length(format)?;
+    if length > rest.len() {
+        return Err(Fault::Malformed);
+    }
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    if length > limit {
+        Err(Fault::Limit)
+    } else {
+        Ok(())
     }
 }
 

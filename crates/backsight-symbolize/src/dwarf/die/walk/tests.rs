@@ -302,7 +302,7 @@ fn assert_same<'d>(ours: &Walked<'d>, theirs: &Walked<'d>) {
 }
 
 #[test]
-fn what_compilers_write_reads_as_gimli_reads_it() {
+fn units_of_compilers_read_as_gimli_reads_them() {
     let dir = tempfile::tempdir().expect("a directory");
     let sources = [
         ("a.c", A_C),

@@ -1,0 +1,290 @@
+//! An annotated function as text.
+
+use std::io::Write;
+
+use anstyle::Style;
+use backsight::{CodeFrame, CodeInstruction};
+
+use super::code_part::CodePart;
+use super::gaps;
+use super::listing::FunctionListing;
+use super::shown_rows::ShownRows;
+use super::source_part::SourcePart;
+use crate::failure::Result;
+use crate::report::{ShownProfile, percent, write_head};
+use crate::screen::Screen;
+
+/// The width of a bar that stands for all.
+const BAR_WIDTH: usize = 8;
+
+/// So many functions that it is inlined into are shown.
+const MAX_HOSTS: usize = 3;
+
+/// Writes text.
+struct Writer<'w, 'p, W> {
+    shows: &'w ShownProfile<'p>,
+    whole: i64,
+    view: ShownRows,
+    screen: &'w Screen,
+    out: &'w mut W,
+}
+
+/// Writes functions, each with its lines and instructions.
+pub(super) fn write(
+    shows: &ShownProfile<'_>,
+    whole: i64,
+    listings: &[FunctionListing],
+    view: ShownRows,
+    screen: &Screen,
+    out: &mut impl Write,
+) -> Result<()> {
+    write_head(shows, whole, screen, out)?;
+    let mut writer = Writer {
+        shows,
+        whole,
+        view,
+        screen,
+        out,
+    };
+    for listing in listings {
+        writer.function(listing)?;
+    }
+    Ok(())
+}
+
+impl<W: Write> Writer<'_, '_, W> {
+    fn function(&mut self, of: &FunctionListing) -> Result<()> {
+        let (bold, dim) = (self.screen.palette.function, self.screen.palette.module);
+        let name = self.screen.text(&of.name);
+        let module = of.module.as_deref().unwrap_or("no module");
+        let module = self.screen.text(module);
+        let own = percent(of.shares.own, self.whole);
+        let total = percent(of.shares.total, self.whole);
+        let out = &mut self.out;
+        writeln!(out, "{bold}{name}{bold:#}")?;
+        writeln!(
+            out,
+            "{dim}in {module}: {own:.2}% of all samples in its own code, {total:.2}% in all{dim:#}\n"
+        )?;
+        for part in &of.sources {
+            self.source(of, part)?;
+        }
+        if let Some(amounts) = of.without_line().filter(|_| self.view.has_source) {
+            self.row(of, amounts)?;
+            writeln!(self.out, "  samples without a line\n")?;
+        }
+        for part in of.code.parts.iter().take(MAX_HOSTS) {
+            self.code(of, part)?;
+        }
+        let rest = of.code.parts.iter().skip(MAX_HOSTS);
+        let (count, amounts) = rest.fold((0_usize, (0_i64, 0_i64)), |(count, all), part| {
+            let (own, total) = part.sum();
+            let sum = (all.0.saturating_add(own), all.1.saturating_add(total));
+            (count.saturating_add(1), sum)
+        });
+        if count > 0 {
+            self.row(of, amounts)?;
+            writeln!(
+                self.out,
+                "  in {count} more functions that it is inlined into\n"
+            )?;
+        }
+        for left in &of.code.unplaced {
+            self.row(of, (left.own, left.total))?;
+            let why = self.screen.text(&left.why);
+            writeln!(self.out, "  without instructions: {why}\n")?;
+        }
+        Ok(())
+    }
+
+    fn source(&mut self, of: &FunctionListing, part: &SourcePart) -> Result<()> {
+        let dim = self.screen.palette.module;
+        let file = part.file.as_deref().unwrap_or("[no file]");
+        let place = match &part.text {
+            Ok(text) if text.path.as_os_str() != file => {
+                format!("{file}, from {}", text.path.display())
+            }
+            Ok(_) => file.to_owned(),
+            Err(_) => format!("{file}, without text"),
+        };
+        self.head(&format!("line  {place}"))?;
+        let amounts: Vec<(i64, i64)> = part.rows.iter().map(|row| (row.own, row.total)).collect();
+        let shown = gaps::shown(&amounts, self.view);
+        let mut gap = Gap::default();
+        for (row, is_shown) in part.rows.iter().zip(&shown) {
+            if !is_shown {
+                gap.add((row.own, row.total));
+                continue;
+            }
+            self.gap(of, &mut gap, "line")?;
+            self.row(of, (row.own, row.total))?;
+            let text = part.text.as_ref().ok().and_then(|text| text.line(row.line));
+            let text = self.screen.text(text.unwrap_or_default());
+            let room = self.screen.columns().saturating_sub(37).max(20);
+            let end = text
+                .char_indices()
+                .nth(room)
+                .map_or(text.len(), |(at, _)| at);
+            let text = text.get(..end).unwrap_or_default();
+            writeln!(self.out, " {dim}{:>6}{dim:#}  {text}", row.line)?;
+        }
+        self.gap(of, &mut gap, "line")?;
+        writeln!(self.out)?;
+        Ok(())
+    }
+
+    fn code(&mut self, of: &FunctionListing, part: &CodePart) -> Result<()> {
+        let dim = self.screen.palette.module;
+        let profile = self.shows.profile;
+        let name = part.code.name.and_then(|name| profile.strings.get(name));
+        let module = profile.module(part.module);
+        let module = module.map(|module| module.path_lossy().into_owned());
+        let module = self.screen.text(&module.unwrap_or_default());
+        let is_host = part.code.name != of.shares.entry.function;
+        let what = match is_host {
+            true => format!("code inlined into {}", name.unwrap_or("a function")),
+            false => "code".to_owned(),
+        };
+        let what = self.screen.text(&what);
+        self.head(&format!("address  {what}, {module}"))?;
+        let shown = gaps::shown(&part.amounts, self.view);
+        let mut gap = Gap::default();
+        let mut before: &[CodeFrame] = &[];
+        let rows = part.code.instructions.iter().zip(&part.amounts);
+        for ((row, amounts), is_shown) in rows.zip(&shown) {
+            if !is_shown {
+                gap.add(*amounts);
+                continue;
+            }
+            let has_gap = gap.rows > 0;
+            self.gap(of, &mut gap, "instruction")?;
+            if before != row.frames || has_gap {
+                let place = self.place_of(of, row);
+                writeln!(self.out, "{:>38}{dim}{place}{dim:#}", "")?;
+                before = &row.frames;
+            }
+            self.row(of, *amounts)?;
+            let instruction = &row.instruction;
+            let text = self.screen.text(&instruction.text);
+            writeln!(
+                self.out,
+                " {dim}{:>12x}{dim:#}  {text}",
+                instruction.address.0
+            )?;
+        }
+        self.gap(of, &mut gap, "instruction")?;
+        if part.between != 0 {
+            self.row(of, (part.between, 0))?;
+            writeln!(
+                self.out,
+                "  samples within instructions, not at the begin of one"
+            )?;
+        }
+        writeln!(self.out)?;
+        Ok(())
+    }
+
+    /// Returns the lines that an instruction is of, innermost first, with the names of inlined
+    /// functions.
+    fn place_of(&self, of: &FunctionListing, row: &CodeInstruction) -> String {
+        let strings = &self.shows.profile.strings;
+        let name_of = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
+        let parts = row.frames.iter().map(|frame| {
+            let file = frame.file.and_then(|file| strings.get(file)).map(name_of);
+            let line = match (file, frame.line) {
+                (Some(file), Some(line)) => format!("{file}:{line}"),
+                (Some(file), None) => file,
+                (None, _) => "no line".to_owned(),
+            };
+            match frame
+                .function
+                .filter(|name| Some(*name) != of.shares.entry.function)
+            {
+                Some(name) => format!("{} {line}", strings.get(name).unwrap_or_default()),
+                None => line,
+            }
+        });
+        let parts: Vec<String> = parts.collect();
+        let text = self.screen.text(&parts.join(" < "));
+        let room = self.screen.columns().saturating_sub(38).max(20);
+        self.screen.cut(&text, room).into_owned()
+    }
+
+    fn head(&mut self, what: &str) -> Result<()> {
+        let dim = self.screen.palette.module;
+        let what = self.screen.text(what);
+        let (own, total) = ("self", "total");
+        writeln!(
+            self.out,
+            "{dim}{own:>8}{:width$}{total:>9}   {what}{dim:#}",
+            "",
+            width = BAR_WIDTH + 1
+        )?;
+        Ok(())
+    }
+
+    /// Writes amounts, without an end of line.
+    fn row(&mut self, of: &FunctionListing, (own, total): (i64, i64)) -> Result<()> {
+        let [own_share, total_share] = [own, total].map(|amount| percent(amount, self.whole));
+        let style = self.style(own, of.shares.own);
+        match own {
+            0 => write!(self.out, "{:>8} {:BAR_WIDTH$}", "", "")?,
+            _ => {
+                let bar = self.screen.bar(own_share, BAR_WIDTH);
+                write!(self.out, "{style}{own_share:>7.2}%{style:#} {bar}")?;
+            }
+        }
+        match total {
+            0 => write!(self.out, " {:>8}", "")?,
+            _ => write!(self.out, " {total_share:>7.2}%")?,
+        }
+        Ok(())
+    }
+
+    fn style(&self, own: i64, all: i64) -> Style {
+        match percent(own, all) {
+            share if share >= 10.0 => self.screen.palette.hot,
+            share if share >= 2.0 => self.screen.palette.warm,
+            _ => Style::new(),
+        }
+    }
+
+    fn gap(&mut self, of: &FunctionListing, gap: &mut Gap, what: &str) -> Result<()> {
+        let dim = self.screen.palette.module;
+        match (gap.rows, gap.amounts) {
+            (0, _) => {}
+            (rows, (0, 0)) => {
+                writeln!(self.out, "{dim}{:>30}({}){dim:#}", "", count_of(rows, what))?;
+            }
+            (rows, amounts) => {
+                self.row(of, amounts)?;
+                let rows = count_of(rows, what);
+                writeln!(self.out, " {dim}   ({rows}, see -n){dim:#}")?;
+            }
+        }
+        *gap = Gap::default();
+        Ok(())
+    }
+}
+
+fn count_of(rows: usize, what: &str) -> String {
+    match rows {
+        1 => format!("1 {what}"),
+        _ => format!("{rows} {what}s"),
+    }
+}
+
+/// Rows that are left out.
+#[derive(Default)]
+struct Gap {
+    rows: usize,
+    amounts: (i64, i64),
+}
+
+impl Gap {
+    fn add(&mut self, (own, total): (i64, i64)) {
+        self.rows = self.rows.saturating_add(1);
+        self.amounts.0 = self.amounts.0.saturating_add(own);
+        self.amounts.1 = self.amounts.1.saturating_add(total);
+    }
+}

@@ -1,0 +1,233 @@
+//! Writes a file: the profiles first, and then the frames that they refer to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+
+use backsight_profile::{
+    Location, LocationIdx, Profile, ProfileFrame, Sample, StackIdx, StrIdx, Strings, ThreadIdx,
+};
+use serde::Serialize;
+
+use super::names::of_thread;
+use super::schema::{EXPORTER, SCHEMA};
+use super::units::Unit;
+use crate::flaws::Flaws;
+use crate::perf_map::JitName;
+use crate::place_name::{UNKNOWN, place_name};
+
+/// Writes a profile for each thread, with the samples in the order of their times. `sample_type` is
+/// the index of the sample type that gives the weights; samples whose weight is 0 are left out.
+/// Returns counts of what could not be represented: speedscope refuses negative weights.
+///
+/// # Errors
+/// Those of the output.
+pub fn write(profile: &Profile, sample_type: usize, out: &mut impl Write) -> io::Result<Flaws> {
+    let mut flaws = Flaws::default();
+    let threads = samples_of_threads(profile, sample_type, &mut flaws);
+    let text = |at: StrIdx| profile.strings.get(at).unwrap_or_default();
+    let kind = profile.sample_types.get(sample_type);
+    let name = kind.map_or("samples", |of| text(of.kind));
+    let unit = kind.map(|of| text(of.unit));
+    let unit = unit.filter(|unit| Unit::named(unit).is_some());
+    out.write_all(b"{\"$schema\":")?;
+    json(out, SCHEMA)?;
+    out.write_all(b",\"exporter\":")?;
+    json(out, EXPORTER)?;
+    out.write_all(b",\"name\":")?;
+    json(out, name)?;
+    out.write_all(b",\"profiles\":[")?;
+    let mut writer = FrameWriter::new(profile);
+    // The thread with the most is the one to look at first.
+    let mut active = (0, 0);
+    for (nth, (thread, samples)) in threads.iter().enumerate() {
+        if nth > 0 {
+            out.write_all(b",")?;
+        }
+        out.write_all(b"{\"type\":\"sampled\",\"name\":")?;
+        json(out, &of_thread(profile, *thread))?;
+        out.write_all(b",\"unit\":")?;
+        json(out, unit.unwrap_or("none"))?;
+        let sum = samples
+            .iter()
+            .fold(0_i64, |sum, (_, value)| sum.saturating_add(*value));
+        write!(out, ",\"startValue\":0,\"endValue\":{sum},\"samples\":[")?;
+        if sum > active.1 {
+            active = (nth, sum);
+        }
+        for (nth, (at, _)) in samples.iter().enumerate() {
+            if nth > 0 {
+                out.write_all(b",")?;
+            }
+            let stack = profile
+                .samples
+                .get(*at)
+                .and_then(|(sample, ..)| sample.stack);
+            json(out, writer.stack(stack))?;
+        }
+        out.write_all(b"],\"weights\":[")?;
+        for (nth, (_, value)) in samples.iter().enumerate() {
+            let comma = if nth > 0 { "," } else { "" };
+            write!(out, "{comma}{value}")?;
+        }
+        out.write_all(b"]}")?;
+    }
+    let (active, _) = active;
+    write!(
+        out,
+        "],\"activeProfileIndex\":{active},\"shared\":{{\"frames\":["
+    )?;
+    writer.frames(out)?;
+    out.write_all(b"]}}\n")?;
+    Ok(flaws)
+}
+
+/// The index of each sample of a thread, and its value.
+type OfThread = Vec<(usize, i64)>;
+
+/// Returns the samples of each thread, by time.
+fn samples_of_threads(
+    profile: &Profile,
+    sample_type: usize,
+    flaws: &mut Flaws,
+) -> BTreeMap<Option<ThreadIdx>, OfThread> {
+    let mut threads: BTreeMap<Option<ThreadIdx>, OfThread> = BTreeMap::new();
+    for (at, (sample, values, _)) in profile.samples.iter().enumerate() {
+        let value = value_of(sample, values, sample_type);
+        if value < 0 {
+            flaws.leave_out("samples with negative values, which speedscope refuses");
+        }
+        if value > 0 {
+            // A sample whose thread does not exist has no thread.
+            let thread = sample
+                .thread
+                .filter(|thread| profile.thread(*thread).is_some());
+            threads.entry(thread).or_default().push((at, value));
+        }
+    }
+    for samples in threads.values_mut() {
+        samples.sort_by_key(|(at, _)| profile.samples.get(*at).map(|(sample, ..)| sample.time_ns));
+    }
+    threads
+}
+
+/// Returns the value of one sample type; 0 if the sample has none.
+fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> i64 {
+    let first = usize::try_from(sample.first_type).ok();
+    let at = first.and_then(|first| sample_type.checked_sub(first));
+    at.and_then(|at| values.get(at))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// A frame: its name, file, and the line and column in which its function starts.
+type FrameKey = (StrIdx, Option<StrIdx>, Option<u32>, Option<u32>);
+
+#[derive(Serialize)]
+struct FrameJson<'s> {
+    name: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    col: Option<u32>,
+}
+
+/// Numbers the frames in the order of their first use.
+struct FrameWriter<'p> {
+    profile: &'p Profile,
+    /// The names of frames, and their files.
+    strings: Strings,
+    rows: Vec<FrameKey>,
+    places: HashMap<FrameKey, usize>,
+    /// The frames of each location, innermost first.
+    of_locations: HashMap<LocationIdx, Vec<usize>>,
+    /// The frames of the last stack, outermost first.
+    stack: Vec<usize>,
+}
+
+impl<'p> FrameWriter<'p> {
+    fn new(profile: &'p Profile) -> Self {
+        Self {
+            profile,
+            strings: Strings::default(),
+            rows: Vec::new(),
+            places: HashMap::new(),
+            of_locations: HashMap::new(),
+            stack: Vec::new(),
+        }
+    }
+
+    /// Returns the frames of a stack, outermost first.
+    fn stack(&mut self, stack: Option<StackIdx>) -> &[usize] {
+        let mut all = std::mem::take(&mut self.stack);
+        all.clear();
+        for location in self.profile.stacks.iter(stack) {
+            match self.of_locations.get(&location) {
+                Some(known) => all.extend(known),
+                None => {
+                    let new = self.location(location);
+                    all.extend(&new);
+                    self.of_locations.insert(location, new);
+                }
+            }
+        }
+        if all.is_empty() {
+            let name = self.strings.intern(UNKNOWN);
+            all.push(self.frame((name, None, None, None)));
+        }
+        all.reverse();
+        self.stack = all;
+        &self.stack
+    }
+
+    fn location(&mut self, index: LocationIdx) -> Vec<usize> {
+        let profile = self.profile;
+        let nowhere = Location::default();
+        let location = profile.location(index).unwrap_or(&nowhere);
+        let unnamed = [ProfileFrame::default()];
+        let frames = profile.frames_of(location);
+        let frames = if frames.is_empty() { &unnamed } else { frames };
+        let text = |at: StrIdx| profile.strings.get(at).filter(|text| !text.is_empty());
+        let places = frames.iter().map(|frame| {
+            let mut named = [frame.function, frame.linkage_name].into_iter().flatten();
+            let name = match named.find_map(text) {
+                Some(name) => self.strings.intern(name),
+                None => self.strings.intern(&place_name(profile, location)),
+            };
+            let file = frame.file.and_then(text);
+            let file = file.map(|file| self.strings.intern(file));
+            let column = frame.linkage_name.and_then(text);
+            let column = column.and_then(|name| JitName::of(name).start_column);
+            self.frame((name, file, frame.start_line, column))
+        });
+        places.collect()
+    }
+
+    fn frame(&mut self, key: FrameKey) -> usize {
+        *self.places.entry(key).or_insert_with(|| {
+            self.rows.push(key);
+            self.rows.len().saturating_sub(1)
+        })
+    }
+
+    fn frames(&self, out: &mut impl Write) -> io::Result<()> {
+        for (nth, (name, file, line, col)) in self.rows.iter().enumerate() {
+            if nth > 0 {
+                out.write_all(b",")?;
+            }
+            let frame = FrameJson {
+                name: self.strings.get(*name).unwrap_or_default(),
+                file: file.and_then(|file| self.strings.get(file)),
+                line: *line,
+                col: *col,
+            };
+            json(out, &frame)?;
+        }
+        Ok(())
+    }
+}
+
+fn json(out: &mut impl Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, value)?)
+}

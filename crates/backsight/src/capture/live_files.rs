@@ -1,0 +1,158 @@
+//! Opens the files of processes that are being recorded, while these live.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use backsight_elf::Headers;
+use backsight_normalize::{ModuleImage, NormalizedModule, Options, Session};
+use backsight_types::trace::Mmap;
+use backsight_types::{BuildId, ModuleKind, Outcome};
+use nix::sys::stat::{major, minor};
+
+use super::made_code::is_made;
+use crate::find::ModuleFiles;
+use crate::held_files::RecordedAs;
+use crate::live::root_of;
+
+/// The processes whose mappings were met last.
+#[derive(Debug, Default)]
+pub(super) struct LiveFiles {
+    /// Mappings of a process come one after the other.
+    last: Option<(u32, Session)>,
+}
+
+impl LiveFiles {
+    /// Takes a mapping of a process, which may have ended: it is recent. Its file is opened and
+    /// kept, if it is not yet. A vDSO gets its build ID.
+    pub(super) fn mapped(&mut self, pid: u32, mapping: &mut Mmap, files: &ModuleFiles) {
+        if !mapping.perms.is_executable() {
+            return;
+        }
+        if mapping.name == VDSO {
+            if mapping.build_id.is_none() {
+                mapping.build_id = self.vdso(pid, mapping, files);
+            }
+            return;
+        }
+        if !files.may_open() {
+            return;
+        }
+        if is_made(pid, mapping) {
+            files.held_maps().look(pid);
+        }
+        if mapping.as_path().is_none() {
+            return;
+        }
+        let recorded = RecordedAs::mapped(mapping);
+        if files.held().has(&recorded) {
+            return;
+        }
+        let learnt = self.read(pid, mapping);
+        let learnt = learnt.filter(|learnt| is_recorded_as(learnt, mapping));
+        let refused = learnt.as_ref().and_then(|learnt| learnt.module.unreadable);
+        let file = match learnt.and_then(|learnt| learnt.image) {
+            Some(ModuleImage::File(file)) => Some(file),
+            _ => opened(pid, mapping).map(Arc::new),
+        };
+        match (file, refused) {
+            (Some(file), _) => files.held().hold(recorded, file),
+            (None, Some(reason)) => files.held().refuse(recorded, reason),
+            (None, None) => {}
+        }
+    }
+
+    /// Returns the build ID of the vDSO of a process that is not of the host's kind, and keeps its
+    /// image.
+    fn vdso(&mut self, pid: u32, mapping: &Mmap, files: &ModuleFiles) -> Option<BuildId> {
+        // All processes of a kind have the same one.
+        if let Some(id) = files.host().vdso_like(mapping) {
+            return Some(id);
+        }
+        let learnt = self.read(pid, mapping)?;
+        let id = learnt.module.build_id?;
+        match learnt.image {
+            Some(ModuleImage::Bytes(image)) if learnt.module.kind == ModuleKind::Vdso => {
+                files.held().add_vdso(id, image);
+                Some(id)
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks the process what it has mapped there.
+    fn read(&mut self, pid: u32, mapping: &Mmap) -> Option<NormalizedModule> {
+        let is_open = matches!(&self.last, Some((last, _)) if *last == pid);
+        if is_open && let Some(known) = self.ask(mapping) {
+            return Some(known);
+        }
+        // It runs another program, or is another process.
+        self.last = None;
+        let options = Options::default().with_images(true);
+        self.last = Some((pid, Session::open(pid, options).ok()?));
+        self.ask(mapping)
+    }
+
+    fn ask(&mut self, mapping: &Mmap) -> Option<NormalizedModule> {
+        let (_, session) = self.last.as_mut()?;
+        let mut outcomes = Vec::new();
+        session
+            .normalize(&[mapping.range.start], &mut outcomes)
+            .ok()?;
+        let Some(Outcome::Located { module, .. }) = outcomes.first() else {
+            return None;
+        };
+        let known = session.modules().get(module.as_usize())?.clone();
+        session.release_images(0);
+        Some(known)
+    }
+}
+
+/// The name of the vDSO in records.
+pub(super) const VDSO: &[u8] = b"[vdso]";
+
+/// Whether what a process has mapped there now is what was recorded: it may have mapped another
+/// file since, or be another process.
+fn is_recorded_as(learnt: &NormalizedModule, mapping: &Mmap) -> bool {
+    let module = &learnt.module;
+    match (mapping.inode, mapping.build_id) {
+        (0, None) => false,
+        // A member of an archive has a build ID of its own.
+        (0, id) => {
+            let is_member = learnt.member.is_some() && module.path.starts_with(&mapping.name);
+            is_member || module.build_id == id
+        }
+        (inode, _) => module.inode == inode && module.device == mapping.device,
+    }
+}
+
+/// Opens the recorded file by the root of the process, or as its program, which needs fewer
+/// rights than what it has mapped.
+fn opened(pid: u32, mapping: &Mmap) -> Option<File> {
+    let name = &*mapping.name;
+    let path = name.strip_suffix(b" (deleted)").unwrap_or(name);
+    let inside =
+        backsight_files::open_inside(&root_of(pid, None), Path::new(OsStr::from_bytes(path)));
+    let inside = inside.ok().filter(|file| is_file_of(file, mapping));
+    inside.or_else(|| {
+        // A link of the kernel to the file itself.
+        let program = File::open(format!("/proc/{pid}/exe")).ok()?;
+        is_file_of(&program, mapping).then_some(program)
+    })
+}
+
+fn is_file_of(file: &File, mapping: &Mmap) -> bool {
+    match (mapping.inode, mapping.build_id) {
+        (0, None) => false,
+        (0, id) => Headers::read(file).is_ok_and(|headers| headers.build_id == id),
+        (inode, _) => file.metadata().is_ok_and(|it| {
+            let (device, same) = (it.dev(), |a: u64, b: u32| a == u64::from(b));
+            it.ino() == inode
+                && same(major(device), mapping.device.major)
+                && same(minor(device), mapping.device.minor)
+        }),
+    }
+}
