@@ -43,6 +43,7 @@ mod raw;
 mod sorter;
 mod streams;
 mod threads;
+mod zstd_stream;
 
 use std::io::{Read, Seek, SeekFrom};
 

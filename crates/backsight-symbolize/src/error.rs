@@ -8,6 +8,7 @@ use backsight_index::{IndexCause, IndexError, IndexFull};
 use backsight_types::{BuildId, FileError, Reason};
 
 use crate::fetch_error::FetchError;
+use crate::packer::Packer;
 
 /// Why a module, or a debug file, cannot be used: what was to be done with it, its path if it
 /// has one, and the cause. Such as `open /a: Permission denied (os error 13)`.
@@ -74,6 +75,14 @@ pub enum Cause {
     /// It is packed by xz, zstd or gzip, and is damaged or cut off.
     #[error("packed by xz, zstd or gzip, and does not unpack: it is damaged or cut off")]
     Packed,
+    /// It is packed, and this build has no decoder for it.
+    #[error(
+        "packed by {packer}, and this program was built without the feature `{packer}`: unpack it first, or build with the feature"
+    )]
+    NotBuilt {
+        /// What it is packed by.
+        packer: Packer,
+    },
     /// Its debug information takes more memory than it may.
     #[error("{}", too_much(*needed, *allowed))]
     Oversized {
@@ -232,6 +241,7 @@ impl Cause {
             | Self::NotSymbols
             | Self::BadIndex
             | Self::Packed
+            | Self::NotBuilt { .. }
             | Self::Fetch(_)
             | Self::Damaged { .. }
             | Self::Elf(_) => Reason::Unreadable,
@@ -268,7 +278,7 @@ impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
         let operation = match cause {
             Cause::NotFound => "find",
-            Cause::Packed | Cause::Oversized { .. } => "unpack",
+            Cause::Packed | Cause::NotBuilt { .. } | Cause::Oversized { .. } => "unpack",
             Cause::NoCode => "index",
             _ => "read",
         };

@@ -102,6 +102,7 @@ mod open_files;
 mod options;
 mod oversized;
 mod packed;
+mod packer;
 mod rayon_once;
 mod request;
 mod setters;
@@ -145,6 +146,7 @@ pub use locate::{find_debug_file as open_debug_file, find_module as open_module,
 pub use options::{Options, Tier};
 pub use oversized::Oversized;
 pub use packed::unpacked_file;
+pub use packer::Packer;
 pub use request::{ModuleId, ModuleInput, NewModule, Place, Request};
 pub use shortfall::{Shortfall, ShortfallKind};
 pub use sought::{Sought, SoughtKind};

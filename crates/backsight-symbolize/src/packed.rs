@@ -8,15 +8,19 @@ use std::io::Read;
 use backsight_files::Image;
 use backsight_index::engine::wide;
 use flate2::bufread::MultiGzDecoder;
+#[cfg(feature = "zstd")]
 use zstd::stream::read::Decoder;
 
 use crate::error::{Cause, Error};
 use crate::limits::Limits;
+#[cfg(not(feature = "zstd"))]
+use crate::packer::Packer;
 use crate::unpack::UnpackError;
 use crate::xz;
 
 /// The largest window of a zstd stream, as a power of two: 128 MiB, as the `zstd` command
 /// has it.
+#[cfg(feature = "zstd")]
 const WINDOW_BITS: u32 = 27;
 
 /// The first piece of output.
@@ -49,13 +53,16 @@ impl FilePacking {
 /// # Errors
 /// [`Cause::TooLarge`] past what [`Limits::unpacked_bytes`] and its ratio allow, or when the
 /// decoder would need more memory than any kernel module wants; [`Cause::Packed`] for a stream
-/// that is damaged or cut off.
+/// that is damaged or cut off; [`Cause::NotBuilt`] without the feature that it takes.
 #[must_use]
 pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Error>> {
     let limit = limits.unpacked_of(wide(bytes.len()));
     let unpacked = match FilePacking::of(bytes)? {
         FilePacking::Xz => xz::unpack(bytes, limit),
         FilePacking::Gzip => read_all(MultiGzDecoder::new(bytes), limit),
+        #[cfg(not(feature = "zstd"))]
+        FilePacking::Zstd => Err(UnpackError::NotBuilt(Packer::Zstd)),
+        #[cfg(feature = "zstd")]
         FilePacking::Zstd => Decoder::with_buffer(bytes)
             .and_then(|mut decoder| decoder.window_log_max(WINDOW_BITS).map(|()| decoder))
             .map_err(|_| UnpackError::Malformed)
@@ -64,6 +71,7 @@ pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Er
     Some(unpacked.map_err(|error| match error {
         UnpackError::Limit => Error::new("unpack", None, Cause::TooLarge { limit }),
         UnpackError::Malformed => Cause::Packed.into(),
+        UnpackError::NotBuilt(packer) => Cause::NotBuilt { packer }.into(),
     }))
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::packer::Packer;
+
 /// A file that answers lack something of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -45,6 +47,8 @@ pub enum ShortfallKind {
     /// A symbol file has this many functions that begin inside of another, which then ends
     /// there, or that begin where another does, and are not used.
     Overlapping(u64),
+    /// A part of it, or of a file that goes with it, is packed, and this build cannot unpack it.
+    NotBuilt(Packer),
 }
 
 impl fmt::Display for ShortfallKind {
@@ -68,6 +72,13 @@ impl fmt::Display for ShortfallKind {
                 return write!(
                     f,
                     "{count} of its functions overlap others: functions or lines may be missing"
+                );
+            }
+            Self::NotBuilt(packer) => {
+                return write!(
+                    f,
+                    "a part of it is packed by {packer}, and this program was built without the \
+                     feature `{packer}`: names, inlined functions or lines may be missing"
                 );
             }
             Self::Missing => {

@@ -155,10 +155,16 @@ impl SymbolTables {
             if is_damaged {
                 self.reporter.report(ShortfallKind::DamagedSymbols);
             }
+            if let Some(Err(UnpackError::NotBuilt(packer))) = unpacked {
+                self.reporter.report(ShortfallKind::NotBuilt(packer));
+                return Ok(None);
+            }
             match unpacked {
                 Some(Ok(file)) => Ok(Some(Arc::new(file))),
                 Some(Err(UnpackError::Limit)) => Err(Fault::Limit),
-                Some(Err(UnpackError::Malformed)) => Err(Fault::Malformed),
+                Some(Err(UnpackError::Malformed | UnpackError::NotBuilt(_))) => {
+                    Err(Fault::Malformed)
+                }
                 None => Ok(None),
             }
         };

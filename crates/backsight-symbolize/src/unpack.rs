@@ -4,7 +4,10 @@
 //! the rest.
 
 use flate2::{Decompress, FlushDecompress};
+#[cfg(feature = "zstd")]
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
+
+use crate::packer::Packer;
 
 /// Why a section cannot be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) enum UnpackError {
     Malformed,
     /// It declares more than the budget allows.
     Limit,
+    /// This build has no decoder for it.
+    NotBuilt(Packer),
 }
 
 /// How a section is packed.
@@ -30,6 +35,7 @@ const UNPACK_STEP_BYTES: usize = 1 << 18;
 
 /// The largest window of a zstd stream, as a power of two: what asks for more is unpacked
 /// at once or not at all.
+#[cfg(feature = "zstd")]
 const WINDOW_BITS: u32 = 25;
 
 /// A section that is unpacked as far as it was needed.
@@ -46,6 +52,7 @@ pub(crate) struct PartialUnpack {
 
 enum PackedStream {
     Zlib(Decompress),
+    #[cfg(feature = "zstd")]
     Zstd(Decoder<'static>),
 }
 
@@ -53,6 +60,7 @@ impl std::fmt::Debug for PackedStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Zlib(_) => "Zlib",
+            #[cfg(feature = "zstd")]
             Self::Zstd(_) => "Zstd",
         })
     }
@@ -60,11 +68,14 @@ impl std::fmt::Debug for PackedStream {
 
 impl PartialUnpack {
     /// Starts at the begin of the stream at `packed` in the image, begin and length,
-    /// which declares `size` bytes. `None` for what is not packed.
+    /// which declares `size` bytes. `None` for what is not packed, or cannot be unpacked.
     pub(crate) fn new(scheme: SectionPacking, packed: (usize, usize), size: usize) -> Option<Self> {
         let stream = match scheme {
             SectionPacking::None => return None,
+            #[cfg(not(feature = "zstd"))]
+            SectionPacking::Zstd => return None,
             SectionPacking::Zlib => PackedStream::Zlib(Decompress::new(true)),
+            #[cfg(feature = "zstd")]
             SectionPacking::Zstd => {
                 let mut zstd = Decoder::new().ok()?;
                 // It keeps a window of its own, as large as the stream asks for.
@@ -147,6 +158,7 @@ impl PackedStream {
                 read.and_then(|read| Ok((read, written?)))
                     .map_err(|_| UnpackError::Malformed)
             }
+            #[cfg(feature = "zstd")]
             Self::Zstd(zstd) => {
                 let mut input = InBuffer::around(packed);
                 let mut output = OutBuffer::around(room);
@@ -174,11 +186,12 @@ mod tests {
             .collect()
     }
 
-    fn packed(bytes: &[u8]) -> [(SectionPacking, Vec<u8>); 2] {
+    fn packed(bytes: &[u8]) -> Vec<(SectionPacking, Vec<u8>)> {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(bytes).unwrap();
-        [
+        vec![
             (SectionPacking::Zlib, zlib.finish().unwrap()),
+            #[cfg(feature = "zstd")]
             (
                 SectionPacking::Zstd,
                 zstd::bulk::compress(bytes, 1).unwrap(),

@@ -3,17 +3,30 @@
 //! A stream may grow a thousandfold without declaring its size, and its header may ask for a
 //! dictionary of 4 GiB: both are bounded.
 
+#[cfg(feature = "xz")]
 use liblzma::stream::{Action, Error as XzError, Status, Stream};
 
 use crate::unpack::UnpackError;
 
+#[cfg(not(feature = "xz"))]
+use crate::packer::Packer;
+
 /// What the decoder may allocate besides the output. `xz -9` needs 65 MiB.
+#[cfg(feature = "xz")]
 const DECODER_BYTES: u64 = 80 << 20;
 
 /// The first piece of output.
+#[cfg(feature = "xz")]
 const FIRST_OUTPUT_BYTES: usize = 64 << 10;
 
+/// Says that this build cannot.
+#[cfg(not(feature = "xz"))]
+pub(crate) fn unpack(_: &[u8], _: u64) -> Result<Vec<u8>, UnpackError> {
+    Err(UnpackError::NotBuilt(Packer::Xz))
+}
+
 /// Unpacks an xz stream to `budget` bytes at most.
+#[cfg(feature = "xz")]
 pub(crate) fn unpack(packed: &[u8], budget: u64) -> Result<Vec<u8>, UnpackError> {
     let budget = usize::try_from(budget).unwrap_or(usize::MAX);
     let mut xz = Stream::new_stream_decoder(DECODER_BYTES, 0).map_err(unpack_error)?;
@@ -45,6 +58,7 @@ pub(crate) fn unpack(packed: &[u8], budget: u64) -> Result<Vec<u8>, UnpackError>
     }
 }
 
+#[cfg(feature = "xz")]
 fn unpack_error(error: XzError) -> UnpackError {
     match error {
         XzError::MemLimit | XzError::Mem => UnpackError::Limit,
@@ -53,6 +67,7 @@ fn unpack_error(error: XzError) -> UnpackError {
 }
 
 #[cfg(test)]
+#[cfg(feature = "xz")]
 mod tests {
     use liblzma::stream::{Check, Filters, LzmaOptions, Stream};
 

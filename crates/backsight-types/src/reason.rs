@@ -15,7 +15,7 @@ pub enum Reason {
     NotExecutable,
     /// Executable memory without a file, usually just-in-time compiled code.
     Anonymous,
-    /// In the vDSO, whose image could not be read or has no symbol there.
+    /// In the vDSO, whose image could not be read.
     VdsoNoSymbols,
     /// In the kernel, according to the recording, or else because the address is in the
     /// kernel half.

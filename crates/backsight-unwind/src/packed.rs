@@ -15,6 +15,7 @@ pub(crate) fn unpacked(section: CompressedData<'_>, limit: u64) -> Option<Box<[u
     let bytes = match section.format {
         CompressionFormat::None => section.data.into(),
         CompressionFormat::Zlib => read(ZlibDecoder::new(section.data), size)?,
+        #[cfg(feature = "zstd")]
         CompressionFormat::Zstandard => {
             let mut stream = zstd::stream::read::Decoder::new(section.data).ok()?;
             // The decoder allocates a window as large as the stream requests.
@@ -27,6 +28,7 @@ pub(crate) fn unpacked(section: CompressedData<'_>, limit: u64) -> Option<Box<[u
 }
 
 /// The largest window of a zstd stream, as a power of two.
+#[cfg(feature = "zstd")]
 const MAX_WINDOW_BITS: u32 = 25;
 
 /// Memory grows with the data that is present, not with the declared size.

@@ -34,7 +34,6 @@ impl Known {
         Self {
             id: Some(symbolizer.add(input, module.build_id, segments)),
             otherwise: match module.kind {
-                ModuleKind::Vdso => Reason::VdsoNoSymbols,
                 ModuleKind::Kernel => Reason::Kernel,
                 ModuleKind::Anonymous => Reason::Anonymous,
                 _ => Reason::NoSymbols,

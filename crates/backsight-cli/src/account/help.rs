@@ -28,6 +28,7 @@ pub(crate) fn module_advice(module: &Module, reason: Option<Reason>) -> &'static
             "converting on the machine of the recording, before it is restarted with another \
              kernel, and with build IDs in the input (perf record without -B and -N)"
         }
+        (ModuleKind::Vdso, Some(Reason::NoSymbols)) => "the debug package of the kernel",
         (_, Some(Reason::NoSymbols)) => "its debug package",
         // With another file at its path, paths are not to be trusted.
         (_, Some(Reason::IdentityUnproven)) if module.build_id.is_some() => {

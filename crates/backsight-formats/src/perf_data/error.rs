@@ -63,6 +63,12 @@ pub enum ReadEnd {
         /// What is wrong there.
         reason: &'static str,
     },
+    /// The records from here on are compressed (`perf record -z`), which takes the feature
+    /// `zstd` of this crate.
+    #[error(
+        "its records are packed by zstd, and this program was built without the feature `zstd`; all before was read: build with the feature, or record without -z"
+    )]
+    ZstdNotBuilt,
     /// Reading the input failed.
     #[error("{0}; all before was read")]
     Io(#[source] io::Error),

@@ -14,10 +14,9 @@
 
 use std::io::{self, Read};
 
-use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
-
 use super::error::ReadEnd;
 use super::kinds::{behind, kind};
+use super::zstd_stream::ZstdStream;
 use crate::bytes::Bytes;
 
 /// The size of `perf_event_header`.
@@ -105,7 +104,7 @@ impl<R: Read> Records<R> {
                     let packed = packed_in(kind, body, big);
                     let inner = match &mut self.inner {
                         Some(inner) => inner,
-                        none => none.insert(CompressedRecords::new().map_err(ReadEnd::Io)?),
+                        none => none.insert(CompressedRecords::new()?),
                     };
                     inner.feed(packed);
                 }
@@ -245,7 +244,7 @@ fn header(bytes: &[u8], big: bool) -> Option<(u32, u16, usize)> {
 
 /// The records in compressed records.
 struct CompressedRecords {
-    decoder: Decoder<'static>,
+    stream: ZstdStream,
     /// The current compressed bytes, and how many of them are read.
     packed: Vec<u8>,
     packed_at: usize,
@@ -261,9 +260,9 @@ struct CompressedRecords {
 const PIECE: usize = 1 << 17;
 
 impl CompressedRecords {
-    fn new() -> io::Result<Self> {
+    fn new() -> Result<Self, ReadEnd> {
         Ok(Self {
-            decoder: Decoder::new()?,
+            stream: ZstdStream::new()?,
             packed: Vec::new(),
             packed_at: 0,
             full: false,
@@ -309,15 +308,15 @@ impl CompressedRecords {
         let from = self.unpacked.len();
         self.unpacked.resize(from.saturating_add(PIECE), 0);
         let room = self.unpacked.get_mut(from..).unwrap_or_default();
-        let mut input = InBuffer::around(self.packed.get(self.packed_at..).unwrap_or_default());
-        let mut output = OutBuffer::around(room);
-        let run = self.decoder.run(&mut input, &mut output);
-        let (read, written) = (input.pos(), output.pos());
+        let packed = self.packed.get(self.packed_at..).unwrap_or_default();
+        let (read, written, is_sound) = self.stream.step(packed, room);
         self.full = written == PIECE;
         self.packed_at = self.packed_at.saturating_add(read);
         self.unpacked.truncate(from.saturating_add(written));
         let written = u64::try_from(written).unwrap_or(u64::MAX);
-        run.map_err(|_| "a compressed record that cannot be decompressed")?;
+        if !is_sound {
+            return Err("a compressed record that cannot be decompressed");
+        }
         self.allowance = (self.allowance.checked_sub(written))
             .ok_or("a compressed record that expands by more than a factor of 1024")?;
         // Prevents an endless loop if the decoder neither reads nor writes.

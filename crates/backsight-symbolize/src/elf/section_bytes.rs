@@ -16,6 +16,7 @@ use object::{Endianness, pod};
 use super::headers::ElfHeaders;
 use super::relocate::relocate;
 use super::section::ElfSection;
+use crate::packer::Packer;
 use crate::unpack::{PartialUnpack, SectionPacking, UnpackError};
 
 /// A section's bytes: in the image, or unpacked.
@@ -141,7 +142,8 @@ fn header<'d>(file: &ElfHeaders, raw: &'d [u8]) -> Result<Packed<'d>, UnpackErro
         let (header, bytes) = pod::from_bytes::<H>(raw).map_err(|()| UnpackError::Malformed)?;
         let scheme = match header.ch_type(endian) {
             elf::ELFCOMPRESS_ZLIB => SectionPacking::Zlib,
-            elf::ELFCOMPRESS_ZSTD => SectionPacking::Zstd,
+            elf::ELFCOMPRESS_ZSTD if Packer::Zstd.is_built() => SectionPacking::Zstd,
+            elf::ELFCOMPRESS_ZSTD => return Err(UnpackError::NotBuilt(Packer::Zstd)),
             _ => return Err(UnpackError::Malformed),
         };
         let size = header.ch_size(endian).into();
@@ -181,6 +183,9 @@ impl Packed<'_> {
                 Ok(())
             }
             SectionPacking::Zlib => unpack_zlib(self.bytes, &mut bytes),
+            #[cfg(not(feature = "zstd"))]
+            SectionPacking::Zstd => Err(UnpackError::NotBuilt(Packer::Zstd)),
+            #[cfg(feature = "zstd")]
             SectionPacking::Zstd => zstd::bulk::Decompressor::new()
                 .and_then(|mut zstd| zstd.decompress_to_buffer(self.bytes, &mut bytes))
                 .map(drop)

@@ -216,6 +216,10 @@ impl Companions {
                 allowed,
             });
         };
+        if let Some(packer) = DwarfSections::not_built(&elf, role) {
+            let kind = ShortfallKind::NotBuilt(packer);
+            self.base.note_shortfall_of(site.shown(), kind);
+        }
         let mut cost = 0;
         let mut allowed = Ok(());
         let sections = DwarfSections::load(Arc::new(elf), role, |wanted| {

@@ -60,6 +60,9 @@ impl DwarfFile {
         base: SearchBase,
         options: &Arc<Options>,
     ) -> Result<Self, Fault> {
+        if let Some(packer) = DwarfSections::not_built(elf, FileRole::Main) {
+            base.note_shortfall(ShortfallKind::NotBuilt(packer));
+        }
         let mut allowance = UnpackAllowance::default();
         let mut allow = |cost| {
             let taken = allowance.take(cost, &options.limits);

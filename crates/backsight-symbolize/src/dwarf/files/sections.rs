@@ -12,6 +12,7 @@ use crate::dwarf::damage::Damage;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
 use crate::elf::{ElfFile, ElfSection, SectionBytes, SectionLoader};
+use crate::packer::Packer;
 use crate::unpack::{PartialUnpack, UnpackError};
 
 /// What a file is to the DWARF that is looked up.
@@ -101,6 +102,8 @@ struct PlannedSections<'e> {
     plans: Vec<(SectionId, SectionLoader<'e>)>,
     /// Whether a section is malformed.
     damaged: bool,
+    /// What packed a section that this build cannot unpack.
+    not_built: Option<Packer>,
 }
 
 /// What was unpacked.
@@ -111,20 +114,26 @@ struct UnpackedSections {
 }
 
 impl<'e> PlannedSections<'e> {
-    /// A malformed section counts as absent: what does not need it still works.
+    /// A section that cannot be unpacked counts as absent: what does not need it still works.
     fn new(elf: &'e ElfFile, role: FileRole) -> Result<Self, Fault> {
         let mut plans = Vec::new();
         let mut damaged = false;
+        let mut not_built = None;
         for id in role.needed() {
             for section in sections(elf, role, *id) {
                 match SectionBytes::plan(elf, section) {
                     Ok(plan) => plans.push((*id, plan)),
                     Err(UnpackError::Limit) => return Err(Fault::Limit),
                     Err(UnpackError::Malformed) => damaged = true,
+                    Err(UnpackError::NotBuilt(packer)) => not_built = Some(packer),
                 }
             }
         }
-        Ok(Self { plans, damaged })
+        Ok(Self {
+            plans,
+            damaged,
+            not_built,
+        })
     }
 
     /// Returns what unpacking takes, as it is declared.
@@ -167,6 +176,14 @@ impl DwarfSections {
     pub(in crate::dwarf) fn present(elf: &ElfFile) -> bool {
         elf.section(SectionId::DebugInfo.name())
             .is_some_and(|section| !section.is_nobits() && section.size > 0)
+    }
+
+    /// Returns what packed a needed section of it that this build cannot unpack.
+    pub(in crate::dwarf) fn not_built(elf: &ElfFile, role: FileRole) -> Option<Packer> {
+        if Packer::Zstd.is_built() {
+            return None;
+        }
+        PlannedSections::new(elf, role).ok()?.not_built
     }
 
     /// Unpacks the needed sections, if `allow` allows what that takes.
@@ -364,7 +381,8 @@ fn finish<T>(
             Some(Ok(bytes)) => loaded.push((*id, bytes)),
             Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
             Some(Err(UnpackError::Malformed)) => damaged = true,
-            None => {}
+            // Found when it was planned.
+            Some(Err(UnpackError::NotBuilt(_))) | None => {}
         }
     }
     Ok((UnpackedSections { loaded, damaged }, beside))
