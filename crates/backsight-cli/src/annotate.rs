@@ -94,9 +94,9 @@ impl Annotate {
             value,
             malformed,
         } = self.read.read(&self.input, true)?;
-        let wanted = WantedFunction::new(self.wanted.as_deref(), self.read.module());
+        let wanted = WantedFunction::new(self.wanted.as_deref(), &self.read);
         let inlines = self.read.inlines();
-        let chosen = wanted.choose(&profile, value, inlines);
+        let chosen = wanted.choose(&profile, value);
         let chosen = chosen.map_err(|cause| Failure::of(Shown(&self.input), cause))?;
         let (whole, mut found) =
             FunctionShares::of(&profile, value, inlines, |entry| chosen.contains(entry));

@@ -132,6 +132,7 @@ impl Convert {
             ReadReport {
                 malformed,
                 left_out,
+                has_one_value,
                 ..
             },
         ) = match to {
@@ -149,7 +150,7 @@ impl Convert {
             _ => self.whole(to, input, output, &mut tally, out)?,
         };
         let account = tally.account(&profile, left_out, self.profile.has_symbols());
-        let value = shown::value(&profile).filter(|_| to.has_one_type());
+        let value = shown::value(&profile).filter(|_| has_one_value);
         account::report(&account, self.account.when(), &profile, value.as_deref());
         // Samples whose first value is 0 count as none; NDJSON may have only addresses.
         let has_places = to == Output::Ndjson && !profile.locations.is_empty();
@@ -196,9 +197,15 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, ReadReport)> {
+        // A file of speedscope has profiles of several units, which another one has room for.
+        let has_all = |from: Option<InputFormat>| {
+            (from, to) == (Some(InputFormat::Speedscope), Output::Speedscope)
+                && !self.profile.has_value_named()
+        };
+        let has_one_type = |from| to.has_one_type() && !has_all(from);
         let read = self
             .profile
-            .whole(input, to.has_time(), to.has_one_type(), tally)?;
+            .whole(input, to.has_time(), has_one_type, tally)?;
         if self.profile.is_filtered() && read.0.samples.is_empty() {
             let account = std::mem::take(tally).account(&read.0, read.1.left_out, false);
             account::report(&account, self.account.when(), &read.0, None);
@@ -206,7 +213,13 @@ impl Convert {
         }
         let _shown = Progress::step("writing");
         to_output(output, out, |mut out| {
-            let done = write::run(&read.0, to, &self.stacks, &mut out);
+            let done = match read.1.format {
+                Some(InputFormat::Speedscope) if to == Output::Speedscope => {
+                    let all = !read.1.has_one_value;
+                    write::speedscope_again(&read.0, all, &mut out)
+                }
+                _ => write::run(&read.0, to, &self.stacks, &mut out),
+            };
             done.map_err(|failure| match failure {
                 Failure::Failed(cause) => Failure::of(Shown(output), cause),
                 other => other,

@@ -7,6 +7,7 @@
 mod amount;
 mod by;
 mod format;
+mod missing_function;
 mod neighbours;
 mod read_flags;
 mod records;
@@ -70,13 +71,16 @@ pub(crate) struct ReportCommand {
     reverse: bool,
 
     /// With --tree, fold branches below so many percent
-    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_percent)]
-    #[arg(requires = "tree")]
-    fold: f64,
+    /// [default: 1]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, requires = "tree")]
+    fold: Option<f64>,
 
     #[command(flatten)]
     table: TableFlags,
 }
+
+/// Branches below so many percent are folded.
+const FOLD: f64 = 1.0;
 
 /// What rows are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -109,6 +113,14 @@ impl ReportCommand {
 
     /// Checks that each flag has an effect on what is listed.
     fn check(&self) -> Result<()> {
+        // clap does not ask for --tree where it is in conflict with another flag.
+        let of_tree = [("--fold", self.fold.is_some()), ("--reverse", self.reverse)];
+        let mut given = of_tree.into_iter().filter(|(_, is_given)| *is_given);
+        if let Some((flag, _)) = given.next().filter(|_| !self.tree) {
+            return Err(Failure::Usage(format!(
+                "{flag} is for --tree, and has no effect on callers and callees"
+            )));
+        }
         let by = self.table.by();
         let is_of_tasks = matches!(by, ByArg::Thread | ByArg::Process);
         let cause = match by {
@@ -136,7 +148,11 @@ impl ReportCommand {
                 let Some(regex) = regex else { continue };
                 let found = CallNeighbours::of(shows.profile, shows.value, regex, inlines);
                 if found.1.is_empty() {
-                    let cause = format!("no function in the samples matches {regex}");
+                    let wanted = regex.to_string();
+                    let read = &self.table.read;
+                    let missing = read.missing(shows.profile, shows.value, &wanted);
+                    let advice = missing.advice(|name| regex.is_match(name));
+                    let cause = format!("no function in the samples matches {regex}{advice}");
                     return Err(Failure::of(Shown(shows.input), cause));
                 }
                 neighbours::write(shows, &found, is_callers, limit, format, screen, out)?;
@@ -151,7 +167,7 @@ impl ReportCommand {
                 true => Direction::Callers,
                 false => Direction::Callees,
             };
-            let least = |whole| amount::part(whole, self.fold);
+            let least = |whole| amount::part(whole, self.fold.unwrap_or(FOLD));
             let made = CallTree::of(shows.profile, shows.value, by, inlines, direction, least);
             // A tree is folded, and has all that is left, unless a number of nodes is asked for.
             let limit = self.table.rows.unwrap_or(usize::MAX);

@@ -8,44 +8,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use annotated::records::{address_of, annotate, by_address, by_line};
 use annotated::{Annotated, LISTED, SOURCE, listing};
 use common::{json, of_type, run, run_with};
-use serde_json::Value;
 use testkit::http::{Reply, Stub};
 use testkit::skip;
-
-/// The amounts of records by a number of theirs, without those that have none.
-fn amounts(records: &[Value], key: impl Fn(&Value) -> Option<u64>) -> BTreeMap<u64, (i64, i64)> {
-    let mut all = BTreeMap::new();
-    for record in records {
-        let amount = |name: &str| record[name].as_i64().unwrap();
-        let of = (amount("self"), amount("total"));
-        if let (Some(key), true) = (key(record), of != (0, 0)) {
-            assert_eq!(all.insert(key, of), None, "{record}");
-        }
-    }
-    all
-}
-
-fn address_of(record: &Value) -> Option<u64> {
-    let digits = record["address"].as_str()?.strip_prefix("0x")?;
-    u64::from_str_radix(digits, 16).ok()
-}
-
-fn by_line(records: &[Value]) -> BTreeMap<u64, (i64, i64)> {
-    amounts(&of_type(records, "line"), |it| it["line"].as_u64())
-}
-
-fn by_address(records: &[Value]) -> BTreeMap<u64, (i64, i64)> {
-    amounts(&of_type(records, "instruction"), address_of)
-}
-
-fn annotate(of: &Annotated, input: &str, function: &str, more: &[&str]) -> Vec<Value> {
-    let input = of.path(input);
-    let args = ["annotate", &input, function, "--sample-type", "samples"];
-    let args = [&args[..], &["--format", "json"], more].concat();
-    json(&run(args).ok())
-}
 
 #[test]
 fn instructions_and_lines_have_the_samples_that_were_taken_there() {
@@ -85,6 +52,13 @@ fn instructions_and_lines_have_the_samples_that_were_taken_there() {
     let own: i64 = by_line(&inner).values().map(|(own, _)| own).sum();
     assert_eq!(of_type(&inner, "function")[0]["self"], own);
     assert!(own > 0, "{inner:?}");
+    let args = [
+        "annotate",
+        &of.path("perf.data"),
+        "inner",
+        "--merge-inlines",
+    ];
+    run(args).fails(1, &["it was inlined", "--merge-inlines"]);
     // Nothing was taken in `main`, which called all of it from one line and instruction.
     let all: i64 = of.samples_of("work").values().map(|(own, _)| own).sum();
     let outer = annotate(&of, "perf.data", "main", &[]);
@@ -203,8 +177,9 @@ fn what_has_no_address_or_no_proven_file_is_said() {
     ran.fails(
         0,
         &[
-            "no instructions: no code of",
-            "not proven to be of the same build",
+            "no instructions: the file at",
+            "is of another build",
+            "put the file with build ID",
         ],
     );
     let records = json(&ran.stdout);

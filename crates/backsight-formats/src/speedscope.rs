@@ -16,8 +16,8 @@
 //! speedscope takes frames that differ in the line for different functions. So we write as line that
 //! in which the function starts; the column is known of code that V8 made alone.
 //!
-//! Not written: addresses, modules, labels, and values of other sample types than the requested
-//! one.
+//! Not written: addresses, modules and labels; values of other sample types than the requested one,
+//! and lines of frames that are not those of their functions, unless the options ask for them.
 //!
 //! Source: `src/lib/file-format-spec.ts` of github.com/jlfwong/speedscope.
 
@@ -30,7 +30,7 @@ mod units;
 mod write;
 
 pub use crate::protobuf::{Error, Limits};
-pub use write::write;
+pub use write::{WriteOptions, write, write_with};
 
 use std::io::Read;
 

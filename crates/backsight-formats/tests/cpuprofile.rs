@@ -91,6 +91,63 @@ fn a_file_in_the_documented_shape_is_read() {
     );
 }
 
+/// The samples of each function and line, 0 for none, innermost.
+fn by_line(profile: &Profile) -> BTreeMap<(String, u32), i64> {
+    let mut all = BTreeMap::new();
+    for (sample, values, _) in profile.samples.iter() {
+        let Some(innermost) = profile.stacks.iter(sample.stack).next() else {
+            continue;
+        };
+        let frame = profile.frames_of(profile.location(innermost).expect("there"))[0];
+        let name = profile.strings.get(frame.function.expect("named"));
+        let key = (name.expect("there").to_owned(), frame.line.unwrap_or(0));
+        *all.entry(key).or_default() += values[0];
+    }
+    all
+}
+
+#[test]
+fn samples_have_the_lines_of_their_nodes() {
+    let mut nodes = [
+        node(1, "main", 0, 1, &[2, 3]),
+        node(2, "work", 6, 4, &[]),
+        node(3, "more", 9, 1, &[]),
+    ];
+    let ticks = |ticks: &[(i64, i64)]| {
+        let ticks = ticks.iter();
+        let ticks = ticks.map(|(line, ticks)| json!({"line": line, "ticks": ticks}));
+        ticks.collect::<Vec<Value>>()
+    };
+    nodes[1]["positionTicks"] = json!(ticks(&[(8, 2), (0, 1), (7, 1)]));
+    // More than there are: they are of no use.
+    nodes[2]["positionTicks"] = json!(ticks(&[(11, 5)]));
+    let mut file = json!({
+        "nodes": nodes, "startTime": 0, "endTime": 70,
+        "samples": [2, 2, 1, 2, 3, 2], "timeDeltas": [10, 10, 10, 10, 10, 10],
+    });
+    let wanted = [
+        (("main", 0), 1),
+        (("more", 0), 1),
+        (("work", 0), 1),
+        (("work", 7), 1),
+        (("work", 8), 2),
+    ];
+    let wanted = wanted.map(|((name, line), count)| ((name.to_owned(), line), count));
+    let (profile, flaws) = read(&file);
+    assert_eq!(flaws, []);
+    assert_eq!(by_line(&profile), BTreeMap::from(wanted.clone()));
+    assert_eq!(folds(&profile, 0), "main 1\nmain;more 1\nmain;work 4\n");
+    file.as_object_mut().expect("an object").remove("samples");
+    let (counted, _) = read(&file);
+    assert_eq!(by_line(&counted), BTreeMap::from(wanted));
+    file["nodes"][1]["positionTicks"] = json!(ticks(&[(-1, 1), (1 << 32, 1)]));
+    let (_, flaws) = read(&file);
+    assert_eq!(
+        flaws[0],
+        ("counts of lines that are negative or too large", 2)
+    );
+}
+
 #[test]
 fn malformed_parts_are_counted() {
     let (profile, flaws) = read(&json!({
@@ -218,6 +275,23 @@ fn a_file_of_node_has_the_sums_of_its_json() {
         *time += values[1] / 1000;
     }
     assert!(got["fib"].0 > 0, "{got:?}");
+    let found = by_line(&profile);
+    for name in ["fib", "outer"] {
+        let mut wanted: BTreeMap<(String, u32), i64> = BTreeMap::new();
+        let nodes = file["nodes"].as_array().expect("a list").iter();
+        for node in nodes.filter(|node| node["callFrame"]["functionName"] == name) {
+            for tick in node["positionTicks"].as_array().into_iter().flatten() {
+                let line = tick["line"].as_u64().expect("a line") as u32;
+                *wanted.entry((name.to_owned(), line)).or_default() +=
+                    tick["ticks"].as_i64().expect("a count");
+            }
+        }
+        let found = found
+            .iter()
+            .filter(|((of, line), _)| of == name && *line > 0);
+        let found: BTreeMap<_, _> = found.map(|(key, count)| (key.clone(), *count)).collect();
+        assert_eq!(found, wanted);
+    }
     let wanted: BTreeMap<_, _> = sums(&file).into_iter().collect();
     // Samples that are not in order are sorted by us, and have other neighbours then.
     if flaws.changed().count() == 0 {

@@ -229,7 +229,7 @@ fn fractions_keep_their_shares_and_their_total() {
     let total = |profile: &Profile| -> i64 { sums(profile, 0).values().sum() };
     let scaled = |stacks| {
         format!(
-            "{stacks} stacks, counted in fractions as the unit says: values have decimal places"
+            "{stacks} stacks whose values have decimal places: all are whole numbers of a fraction, which is the unit (1e-3: thousandths)"
         )
     };
     let rounded = |count| format!("{count} values that were rounded");

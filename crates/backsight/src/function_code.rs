@@ -8,6 +8,8 @@
 //! code is of the same function, so both always agree. Code that a compiler moved away from
 //! the rest of its function is a piece of its own, found around the sampled address.
 
+use std::collections::{BTreeSet, HashMap};
+
 use backsight_disassemble::{Instruction, InstructionSet, instructions};
 use backsight_profile::{StrIdx, Strings};
 use backsight_symbolize::{Answers, FrameRef, ModuleId, Place, Request, Symbolizer};
@@ -56,6 +58,19 @@ pub struct CodeInstruction {
     /// The functions that it is of, innermost first: those that were inlined, then the one that
     /// has the code.
     pub frames: Vec<CodeFrame>,
+    /// What it jumps to or calls, if the instruction says so itself and a function is known there.
+    pub target: Option<CodeTarget>,
+}
+
+/// A place in the code of a function, as the operand of a jump or call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CodeTarget {
+    /// The function that has the code there; of an entry of the procedure linkage table, that
+    /// which it leads to, with `@plt`.
+    pub function: StrIdx,
+    /// How many bytes behind the begin of the function; 0 where the begin is not known.
+    pub offset: u64,
 }
 
 /// A function and line that an instruction is of.
@@ -162,6 +177,7 @@ impl FoundCode {
             }
         }
         found.functions.retain(|of| !of.instructions.is_empty());
+        reader.name_targets(&mut found.functions);
         Some(found)
     }
 }
@@ -202,6 +218,7 @@ impl CodeReader<'_> {
                 function.instructions.push(CodeInstruction {
                     instruction,
                     frames,
+                    target: None,
                 });
             }
         }
@@ -211,6 +228,31 @@ impl CodeReader<'_> {
         function
             .instructions
             .dedup_by_key(|it| it.instruction.address);
+    }
+
+    /// Finds which functions the jumps and calls lead to.
+    fn name_targets(&mut self, functions: &mut [FunctionCode]) {
+        let all = functions.iter().flat_map(|of| &of.instructions);
+        let targets: BTreeSet<VirtOffset> = all.filter_map(|of| of.instruction.target).collect();
+        let targets: Vec<VirtOffset> = targets.into_iter().collect();
+        let mut named: HashMap<VirtOffset, CodeTarget> = HashMap::new();
+        for batch in targets.chunks(BATCH_INSTRUCTIONS) {
+            let frames = self.frames_at(batch);
+            for (target, frames) in batch.iter().zip(frames) {
+                let Some((start, Some(function))) = key_of(&frames) else {
+                    continue;
+                };
+                let offset = start.and_then(|start| target.0.checked_sub(start.0));
+                let place = CodeTarget {
+                    function,
+                    offset: offset.unwrap_or_default(),
+                };
+                named.insert(*target, place);
+            }
+        }
+        for of in functions.iter_mut().flat_map(|of| &mut of.instructions) {
+            of.target = of.instruction.target.and_then(|at| named.get(&at).copied());
+        }
     }
 
     /// Returns where the piece of the function begins that an address is in.

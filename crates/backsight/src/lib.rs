@@ -83,7 +83,7 @@ pub use capture::{
 };
 pub use find::ModuleFiles;
 #[cfg(feature = "disassemble")]
-pub use function_code::{CodeFrame, CodeInstruction, FoundCode, FunctionCode};
+pub use function_code::{CodeFrame, CodeInstruction, CodeTarget, FoundCode, FunctionCode};
 pub use headers::{HeadersError, headers};
 pub use host::Host;
 pub use jit::live::LiveJit;

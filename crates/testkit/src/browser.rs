@@ -135,6 +135,26 @@ impl Browser {
         Ok(())
     }
 
+    /// Returns a picture of the window, as a PNG.
+    ///
+    /// # Errors
+    /// Those of the browser.
+    pub fn screenshot(&self) -> Result<Vec<u8>, String> {
+        let picture = self.command("GET", "/screenshot", &json!({}))?;
+        let text = picture.as_str().ok_or("no picture")?;
+        base64(text).ok_or_else(|| "the picture is no base64".to_owned())
+    }
+
+    /// Sets the size of the window in pixels.
+    ///
+    /// # Errors
+    /// Those of the browser.
+    pub fn resize(&self, width: u32, height: u32) -> Result<(), String> {
+        let wanted = json!({"width": width, "height": height});
+        self.command("POST", "/window/rect", &wanted)?;
+        Ok(())
+    }
+
     fn command(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         self.ask(method, &format!("/session/{}{path}", self.session), body)
     }
@@ -195,6 +215,29 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// Decodes base64 (RFC 4648, section 4).
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in text.trim_end_matches('=').bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    Some(bytes)
 }
 
 /// Returns the port that the driver says it listens on.

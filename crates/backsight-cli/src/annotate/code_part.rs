@@ -1,12 +1,12 @@
 //! The instructions of a function, with their samples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use backsight::{FoundCode, FunctionCode, ModuleCode, ModuleFiles, NoCode};
-use backsight_profile::Profile;
+use backsight_profile::{LocationIdx, Profile};
 use backsight_report::{FunctionShares, PlaceShare};
 use backsight_symbolize::Symbolizer;
-use backsight_types::{AddrKind, Lookup, ModuleIdx, ModuleKind, Reason, VirtOffset};
+use backsight_types::{AddrKind, Lookup, Module, ModuleIdx, ModuleKind, Reason, VirtOffset};
 
 use crate::account::module_advice;
 
@@ -20,6 +20,10 @@ pub(super) struct CodePart {
     pub(super) amounts: Vec<(i64, i64)>,
     /// Samples that were taken between the begins of two instructions.
     pub(super) between: i64,
+    /// The samples of all its instructions.
+    pub(super) sum: (i64, i64),
+    /// The addresses of samples, each with the position of its instruction.
+    places: Vec<(LocationIdx, usize)>,
 }
 
 /// Samples of the function that no instruction is shown for.
@@ -28,6 +32,7 @@ pub(super) struct Unplaced {
     pub(super) own: i64,
     pub(super) total: i64,
     pub(super) why: String,
+    places: Vec<LocationIdx>,
 }
 
 /// The code of a function.
@@ -42,16 +47,34 @@ pub(super) struct CodeParts {
 #[derive(Clone, Copy, Debug)]
 struct Placed {
     address: VirtOffset,
+    location: LocationIdx,
     own: i64,
-    total: i64,
+}
+
+impl Unplaced {
+    pub(super) fn new(own: i64, total: i64, why: &str) -> Self {
+        Self {
+            own,
+            total,
+            why: why.to_owned(),
+            places: Vec::new(),
+        }
+    }
 }
 
 impl CodePart {
-    pub(super) fn sum(&self) -> (i64, i64) {
-        let sum = |(own, total): (i64, i64), of: &(i64, i64)| {
-            (own.saturating_add(of.0), total.saturating_add(of.1))
-        };
-        self.amounts.iter().fold((self.between, 0), sum)
+    /// Returns the totals of groups of its instructions, which are given by their positions: a
+    /// sample in whose stack are several instructions of a group counts once.
+    pub(super) fn totals_by(
+        &self,
+        of: &FunctionShares,
+        group: impl Fn(usize) -> Option<usize>,
+    ) -> HashMap<usize, i64> {
+        let places = self.places.iter();
+        let places: HashMap<LocationIdx, usize> = places
+            .filter_map(|(location, at)| Some((*location, group(*at)?)))
+            .collect();
+        of.place_totals(|location| places.get(&location).copied())
     }
 }
 
@@ -77,17 +100,69 @@ impl CodeParts {
                         Some(_) => "addresses that are in no file",
                         None => "the input has no addresses, only names",
                     };
-                    found.leave(place.own, place.total, why);
+                    found.leave(place.location, place.own, why);
                 }
             }
         }
         for (module, places) in by_module {
             found.add_module(module, &places, profile, files);
         }
+        found.count_totals(of);
+        found.parts.sort_by_key(|part| std::cmp::Reverse(part.sum));
         found
-            .parts
-            .sort_by_key(|part| std::cmp::Reverse(part.sum()));
-        found
+    }
+
+    /// Counts a sample once for each row, also where several addresses are in its stack that are
+    /// of this row: those of one instruction, for example, which are that of the sample and that
+    /// of a return.
+    fn count_totals(&mut self, of: &FunctionShares) {
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        enum Row {
+            Instruction(usize, usize),
+            Unplaced(usize),
+        }
+        let mut rows: HashMap<LocationIdx, Row> = HashMap::new();
+        for (nth, part) in self.parts.iter().enumerate() {
+            let places = part.places.iter();
+            rows.extend(places.map(|(place, at)| (*place, Row::Instruction(nth, *at))));
+        }
+        for (nth, left) in self.unplaced.iter().enumerate() {
+            rows.extend(left.places.iter().map(|place| (*place, Row::Unplaced(nth))));
+        }
+        for (row, total) in of.place_totals(|location| rows.get(&location).copied()) {
+            match row {
+                Row::Instruction(nth, at) => {
+                    let part = self.parts.get_mut(nth);
+                    if let Some(amounts) = part.and_then(|part| part.amounts.get_mut(at)) {
+                        amounts.1 = total;
+                    }
+                }
+                Row::Unplaced(nth) => {
+                    if let Some(left) = self.unplaced.get_mut(nth) {
+                        left.total = total;
+                    }
+                }
+            }
+        }
+        let parts = of.place_totals(|location| match rows.get(&location)? {
+            Row::Instruction(nth, _) => Some(*nth),
+            Row::Unplaced(_) => None,
+        });
+        for (nth, part) in self.parts.iter_mut().enumerate() {
+            let own = part.amounts.iter().map(|(own, _)| *own);
+            let own = own.fold(part.between, i64::saturating_add);
+            part.sum = (own, parts.get(&nth).copied().unwrap_or_default());
+        }
+    }
+
+    /// Returns the samples of all parts from the one at this position on.
+    pub(super) fn sum_from(&self, first: usize, of: &FunctionShares) -> (i64, i64) {
+        let rest = || self.parts.iter().skip(first);
+        let own = rest().map(|part| part.sum.0).fold(0, i64::saturating_add);
+        let places = rest().flat_map(|part| &part.places);
+        let places: HashSet<LocationIdx> = places.map(|(location, _)| *location).collect();
+        let totals = of.place_totals(|location| places.contains(&location).then_some(()));
+        (own, totals.get(&()).copied().unwrap_or_default())
     }
 
     fn add_module(
@@ -103,21 +178,12 @@ impl CodeParts {
         let name = module.path_lossy().into_owned();
         let all = |found: &mut Self, why: &str| {
             for place in places {
-                found.leave(place.own, place.total, why);
+                found.leave(place.location, place.own, why);
             }
         };
         let code = match ModuleCode::open(&module, files) {
             Ok(code) => code,
-            Err(why) => {
-                let way_out = match &why {
-                    NoCode::Missing(reason) if module.kind == ModuleKind::File => {
-                        let advice = module_advice(&module, Some(*reason));
-                        format!(" ({} gives it)", advice.trim_end_matches(','))
-                    }
-                    _ => String::new(),
-                };
-                return all(self, &format!("no code of {name}: {why}{way_out}"));
-            }
+            Err(why) => return all(self, &without_code(&module, &why)),
         };
         let mut placed = Vec::new();
         for place in places {
@@ -125,18 +191,17 @@ impl CodeParts {
             let location = location.unwrap_or_default();
             let from_file = || code.virt_offset_of(location.file_offset?);
             let Some(address) = location.virt_offset.or_else(from_file) else {
-                self.leave(place.own, place.total, &format!("no offset in {name}"));
+                self.leave(place.location, place.own, &format!("no offset in {name}"));
                 continue;
             };
             let address = match location.lookup {
                 Lookup::Return => VirtOffset(address.0.saturating_sub(1)),
                 _ => address,
             };
-            let PlaceShare { own, total, .. } = *place;
             placed.push(Placed {
                 address,
-                own,
-                total,
+                location: place.location,
+                own: place.own,
             });
         }
         placed.sort_unstable_by_key(|place| place.address);
@@ -162,6 +227,8 @@ impl CodeParts {
                 amounts: vec![(0, 0); of.instructions.len()],
                 code: of,
                 between: 0,
+                sum: (0, 0),
+                places: Vec::new(),
             }));
         for place in placed {
             let parts = self.parts.iter_mut().skip(first);
@@ -177,24 +244,21 @@ impl CodeParts {
                         true => format!("after the first 4 MiB of a function in {name}"),
                         false => format!("no function's code is known there in {name}"),
                     };
-                    self.leave(place.own, place.total, &why);
+                    self.leave(place.location, place.own, &why);
                 }
             }
         }
     }
 
-    fn leave(&mut self, own: i64, total: i64, why: &str) {
+    fn leave(&mut self, place: LocationIdx, own: i64, why: &str) {
         let known = self.unplaced.iter().position(|of| of.why == why);
         let at = known.unwrap_or_else(|| {
-            self.unplaced.push(Unplaced {
-                why: why.to_owned(),
-                ..Unplaced::default()
-            });
+            self.unplaced.push(Unplaced::new(0, 0, why));
             self.unplaced.len().saturating_sub(1)
         });
         if let Some(of) = self.unplaced.get_mut(at) {
             of.own = of.own.saturating_add(own);
-            of.total = of.total.saturating_add(total);
+            of.places.push(place);
         }
     }
 }
@@ -203,13 +267,35 @@ impl CodePart {
     fn add(&mut self, at: usize, place: Placed) {
         let start = self.code.instructions.get(at);
         let start = start.map(|of| of.instruction.address);
-        let Some((own, total)) = self.amounts.get_mut(at) else {
+        let Some((own, _)) = self.amounts.get_mut(at) else {
             return;
         };
-        *total = total.saturating_add(place.total);
         match start == Some(place.address) {
             true => *own = own.saturating_add(place.own),
             false => self.between = self.between.saturating_add(place.own),
         }
+        self.places.push((place.location, at));
+    }
+}
+
+/// Returns why there is no code of a module, and the way out.
+fn without_code(module: &Module, why: &NoCode) -> String {
+    let name = module.path_lossy();
+    match (why, module.build_id) {
+        (NoCode::Missing(Reason::IdentityUnproven), Some(id)) => format!(
+            "the file at {name} is of another build than the one that was sampled: put the file \
+             with build ID {id} below a --root or in a --debug-dir"
+        ),
+        (NoCode::Missing(Reason::IdentityUnproven), None) => format!(
+            "nothing proves that the file at {name} is the one that was sampled, as the input has \
+             no build ID of it: record with build IDs (perf record --buildid-mmap), put the file \
+             below a --root, or take the one at its path unproven with --trust-paths"
+        ),
+        (NoCode::Missing(reason), _) if module.kind == ModuleKind::File => {
+            let advice = module_advice(module, Some(*reason));
+            let advice = advice.trim_end_matches(',');
+            format!("no code of {name}: {why}; what would give it: {advice}")
+        }
+        _ => format!("no code of {name}: {why}"),
     }
 }

@@ -53,9 +53,22 @@ pub(super) fn shown(amounts: &[(i64, i64)], view: ShownRows) -> Vec<bool> {
     shown
 }
 
+/// Returns for each row the number of the gap that it is in, unless it is shown.
+pub(super) fn numbers(shown: &[bool]) -> Vec<Option<usize>> {
+    let mut number = 0;
+    let rows = shown.iter().map(|is_shown| match is_shown {
+        true => {
+            number += 1;
+            None
+        }
+        false => Some(number),
+    });
+    rows.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ShownRows, shown};
+    use super::{ShownRows, numbers, shown};
 
     fn places(of: &[usize], count: usize, rows: Option<usize>) -> Vec<usize> {
         let mut amounts = vec![(0, 0); count];
@@ -81,6 +94,12 @@ mod tests {
         assert_eq!(places(&[20, 36], 60, None), apart);
         assert_eq!(places(&[2], 4, None), [0, 1, 2, 3]);
         assert_eq!(places(&[], 4, None), [0; 0]);
+    }
+
+    #[test]
+    fn rows_between_two_that_are_shown_are_one_gap() {
+        let found = numbers(&[false, false, true, true, false, true]);
+        assert_eq!(found, [Some(0), Some(0), None, None, Some(2), None]);
     }
 
     #[test]

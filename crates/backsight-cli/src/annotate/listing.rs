@@ -38,11 +38,11 @@ impl FunctionListing {
         let code = match (view.has_code, has_symbols) {
             (true, true) => CodeParts::of(&shares, profile, files),
             (true, false) => CodeParts {
-                unplaced: vec![Unplaced {
-                    own: shares.own,
-                    total: shares.total,
-                    why: "instructions are found by symbols (--no-symbols)".to_owned(),
-                }],
+                unplaced: vec![Unplaced::new(
+                    shares.own,
+                    shares.total,
+                    "instructions are found by symbols (--no-symbols)",
+                )],
                 ..CodeParts::default()
             },
             (false, _) => CodeParts::default(),

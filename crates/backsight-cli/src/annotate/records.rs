@@ -120,11 +120,19 @@ fn write_code(
                 "line": frame.line,
             })
         });
+        let target = row.instruction.target.map(|address| {
+            json!({
+                "address": address.to_string(),
+                "function": text(row.target.map(|target| target.function)),
+                "offset": row.target.map(|target| target.offset),
+            })
+        });
         let instruction = json!({
             "type": "instruction",
             "address": row.instruction.address.to_string(),
             "size": row.instruction.size,
             "text": row.instruction.text,
+            "target": target,
             "self": own,
             "total": total,
             "frames": frames.collect::<Vec<Value>>(),

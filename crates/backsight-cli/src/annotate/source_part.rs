@@ -1,6 +1,6 @@
 //! The source lines of a function, with their samples.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use backsight_profile::{Profile, StrIdx};
@@ -21,6 +21,8 @@ const CONTEXT: u32 = 5;
 pub(super) struct SourcePart {
     /// The file, as debug information names it; `None` if it does not.
     pub(super) file: Option<String>,
+    /// The same in the profile's strings.
+    name: Option<StrIdx>,
     pub(super) text: Result<Rc<SourceFile>, NoSource>,
     pub(super) rows: Vec<AnnotatedLine>,
 }
@@ -37,6 +39,23 @@ impl SourcePart {
     fn own(&self) -> i64 {
         let own = self.rows.iter().map(|row| row.own);
         own.fold(0, i64::saturating_add)
+    }
+
+    /// Returns the totals of groups of its lines: a sample in whose stack are several lines of a
+    /// group counts once.
+    pub(super) fn totals_by(
+        &self,
+        of: &FunctionShares,
+        groups: &[Option<usize>],
+    ) -> HashMap<usize, i64> {
+        let rows = self.rows.iter().zip(groups);
+        let groups: HashMap<u32, usize> = rows
+            .filter_map(|(row, group)| Some((row.line, (*group)?)))
+            .collect();
+        of.line_totals(|share| {
+            let line = share.line.filter(|_| share.file == self.name)?;
+            groups.get(&line).copied()
+        })
     }
 
     /// Returns the last line with samples.
@@ -88,13 +107,15 @@ impl SourcePart {
                 let (own, total) = lines.get(&line).copied().unwrap_or_default();
                 AnnotatedLine { line, own, total }
             });
-            let file = file.and_then(|file| profile.strings.get(file));
+            let name = file;
+            let file = name.and_then(|file| profile.strings.get(file));
             let text = match file {
                 Some(name) => sources.get(name, &programs),
                 None => Err(NoSource("no file is known for these lines".to_owned())),
             };
             parts.push(Self {
                 file: file.map(str::to_owned),
+                name,
                 text,
                 rows: rows.collect(),
             });

@@ -76,14 +76,9 @@ impl<W: Write> Writer<'_, '_, W> {
         for part in of.code.parts.iter().take(MAX_HOSTS) {
             self.code(of, part)?;
         }
-        let rest = of.code.parts.iter().skip(MAX_HOSTS);
-        let (count, amounts) = rest.fold((0_usize, (0_i64, 0_i64)), |(count, all), part| {
-            let (own, total) = part.sum();
-            let sum = (all.0.saturating_add(own), all.1.saturating_add(total));
-            (count.saturating_add(1), sum)
-        });
+        let count = of.code.parts.len().saturating_sub(MAX_HOSTS);
         if count > 0 {
-            self.row(of, amounts)?;
+            self.row(of, of.code.sum_from(MAX_HOSTS, &of.shares))?;
             writeln!(
                 self.out,
                 "  in {count} more functions that it is inlined into\n"
@@ -110,10 +105,12 @@ impl<W: Write> Writer<'_, '_, W> {
         self.head(&format!("line  {place}"))?;
         let amounts: Vec<(i64, i64)> = part.rows.iter().map(|row| (row.own, row.total)).collect();
         let shown = gaps::shown(&amounts, self.view);
+        let numbers = gaps::numbers(&shown);
+        let totals = part.totals_by(&of.shares, &numbers);
         let mut gap = Gap::default();
-        for (row, is_shown) in part.rows.iter().zip(&shown) {
-            if !is_shown {
-                gap.add((row.own, row.total));
+        for (row, number) in part.rows.iter().zip(&numbers) {
+            if let Some(number) = number {
+                gap.add(row.own, totals.get(number));
                 continue;
             }
             self.gap(of, &mut gap, "line")?;
@@ -148,12 +145,14 @@ impl<W: Write> Writer<'_, '_, W> {
         let what = self.screen.text(&what);
         self.head(&format!("address  {what}, {module}"))?;
         let shown = gaps::shown(&part.amounts, self.view);
+        let numbers = gaps::numbers(&shown);
+        let totals = part.totals_by(&of.shares, |at| numbers.get(at).copied().flatten());
         let mut gap = Gap::default();
         let mut before: &[CodeFrame] = &[];
         let rows = part.code.instructions.iter().zip(&part.amounts);
-        for ((row, amounts), is_shown) in rows.zip(&shown) {
-            if !is_shown {
-                gap.add(*amounts);
+        for ((row, amounts), number) in rows.zip(&numbers) {
+            if let Some(number) = number {
+                gap.add(amounts.0, totals.get(number));
                 continue;
             }
             let has_gap = gap.rows > 0;
@@ -166,9 +165,10 @@ impl<W: Write> Writer<'_, '_, W> {
             self.row(of, *amounts)?;
             let instruction = &row.instruction;
             let text = self.screen.text(&instruction.text);
+            let target = self.target_of(row);
             writeln!(
                 self.out,
-                " {dim}{:>12x}{dim:#}  {text}",
+                " {dim}{:>12x}{dim:#}  {text}{dim}{target}{dim:#}",
                 instruction.address.0
             )?;
         }
@@ -182,6 +182,19 @@ impl<W: Write> Writer<'_, '_, W> {
         }
         writeln!(self.out)?;
         Ok(())
+    }
+
+    /// Returns what an instruction jumps to or calls, as objdump shows it: ` <work+0x1c>`.
+    fn target_of(&self, row: &CodeInstruction) -> String {
+        let Some(target) = row.target else {
+            return String::new();
+        };
+        let name = self.shows.profile.strings.get(target.function);
+        let name = self.screen.text(name.unwrap_or_default());
+        match target.offset {
+            0 => format!(" <{name}>"),
+            offset => format!(" <{name}+{offset:#x}>"),
+        }
     }
 
     /// Returns the lines that an instruction is of, innermost first, with the names of inlined
@@ -282,9 +295,10 @@ struct Gap {
 }
 
 impl Gap {
-    fn add(&mut self, (own, total): (i64, i64)) {
+    /// Adds a row, with the total of all rows of the gap.
+    fn add(&mut self, own: i64, total: Option<&i64>) {
         self.rows = self.rows.saturating_add(1);
         self.amounts.0 = self.amounts.0.saturating_add(own);
-        self.amounts.1 = self.amounts.1.saturating_add(total);
+        self.amounts.1 = total.copied().unwrap_or_default();
     }
 }

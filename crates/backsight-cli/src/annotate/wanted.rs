@@ -3,23 +3,23 @@
 use std::collections::HashSet;
 
 use backsight_profile::Profile;
-use backsight_report::{Inlines, NamePattern, ReportEntry, ReportTable, RowKind};
+use backsight_report::{NamePattern, ReportEntry, ReportTable, RowKind};
 use backsight_types::Reason;
 
 use crate::failure::complain;
-use crate::report::percent;
+use crate::report::{ReadFlags, percent};
 
 /// Which functions are annotated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WantedFunction<'w> {
     name: Option<&'w str>,
-    module: Option<&'w NamePattern>,
+    read: &'w ReadFlags,
 }
 
 impl<'w> WantedFunction<'w> {
-    /// A function of this name, in a module whose path matches.
-    pub(super) fn new(name: Option<&'w str>, module: Option<&'w NamePattern>) -> Self {
-        Self { name, module }
+    /// A function of this name, in a module that the flags take.
+    pub(super) fn new(name: Option<&'w str>, read: &'w ReadFlags) -> Self {
+        Self { name, read }
     }
 
     /// Returns the functions that are called so: by their whole name, or else by a part of it that
@@ -28,13 +28,12 @@ impl<'w> WantedFunction<'w> {
         &self,
         profile: &Profile,
         value: u32,
-        inlines: Inlines,
     ) -> Result<HashSet<ReportEntry>, String> {
-        let table = ReportTable::of(profile, value, RowKind::Function, inlines);
+        let table = ReportTable::of(profile, value, RowKind::Function, self.read.inlines());
         let is_inside = |entry: &ReportEntry| {
             let path = entry.module_name(profile);
-            self.module
-                .is_none_or(|module| path.is_some_and(|path| module.is_match(&path)))
+            let module = self.read.module();
+            module.is_none_or(|module| path.is_some_and(|path| module.is_match(&path)))
         };
         let entries = table.rows.iter().map(|row| row.entry);
         let named: Vec<ReportEntry> = entries
@@ -86,15 +85,18 @@ impl<'w> WantedFunction<'w> {
         if !part.is_empty() {
             return Ok(part);
         }
-        let pattern = NamePattern::new(wanted);
-        let matching = pattern.map(|pattern| taken(&|name| pattern.is_match(name)));
-        match matching {
-            Ok(found) if !found.is_empty() => Ok(found),
-            _ => Err(format!(
-                "no function in the samples is called {wanted}, or matches it as a regular \
-                 expression: `backsight report` lists the functions"
-            )),
+        let pattern = NamePattern::new(wanted).ok();
+        let matches = |name: &str| pattern.as_ref().is_some_and(|it| it.is_match(name));
+        let found = taken(&matches);
+        if !found.is_empty() {
+            return Ok(found);
         }
+        let missing = self.read.missing(profile, value, wanted);
+        let advice = missing.advice(|name| has_word(name, wanted) || matches(name));
+        Err(format!(
+            "no function in the samples is called {wanted}, or matches it as a regular \
+             expression: `backsight report` lists the functions{advice}"
+        ))
     }
 }
 

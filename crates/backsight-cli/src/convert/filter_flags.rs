@@ -45,7 +45,7 @@ pub(super) struct FilterFlags {
 
     /// Samples with a frame whose function matches
     #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
-    function: Option<NamePattern>,
+    pub(super) function: Option<NamePattern>,
 
     /// Only frames of user space
     #[arg(long, conflicts_with = "kernel")]
@@ -92,6 +92,28 @@ impl FilterFlags {
             && self.stacks().takes_all()
             && self.time.is_none()
             && self.waiting().is_none()
+    }
+
+    /// Returns the flags that leave samples or frames out.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--pid", !self.pids.is_empty()),
+            ("--tid", !self.tids.is_empty()),
+            ("--comm", !self.comms.is_empty()),
+            ("--time", self.time.is_some()),
+            ("--on-cpu", self.on_cpu),
+            ("--off-cpu", self.off_cpu),
+            ("--module", self.module.is_some()),
+            ("--function", self.function.is_some()),
+            ("--user", self.user),
+            ("--kernel", self.kernel),
+            ("--focus", self.focus.is_some()),
+            ("--ignore", self.ignore.is_some()),
+            ("--hide", self.hide.is_some()),
+            ("--max-depth", self.max_depth.is_some()),
+        ];
+        let given = flags.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(flag, _)| flag).collect()
     }
 
     pub(super) fn needs_time(&self) -> bool {

@@ -118,12 +118,27 @@ impl ProfileInput {
         self.filter.module.as_ref()
     }
 
+    /// Returns the expression of the functions that samples are taken of, if not of all.
+    pub(crate) fn function(&self) -> Option<&NamePattern> {
+        self.filter.function.as_ref()
+    }
+
+    /// Returns the flags that leave samples or frames out.
+    pub(crate) fn filters_given(&self) -> Vec<&'static str> {
+        self.filter.given()
+    }
+
     /// Reads a trace of Perfetto without the names that its recorder had.
     pub(super) fn for_trace(&self) -> Self {
         Self {
             is_for_trace: true,
             ..self.clone()
         }
+    }
+
+    /// Whether the value of the samples that is used was named.
+    pub(super) fn has_value_named(&self) -> bool {
+        self.sample_type.is_some()
     }
 
     pub(crate) fn has_symbols(&self) -> bool {
@@ -165,26 +180,32 @@ impl ProfileInput {
         })
     }
 
-    /// Reads a whole profile with functions and lines. With `has_one_type`, its default value is
-    /// the one that is used, and a message says which others there are. What is left out is added
-    /// to the report.
+    /// Reads a whole profile with functions and lines. With `has_one_type` for its format, its
+    /// default value is the one that is used, and a message says which others there are. What is
+    /// left out is added to the report.
     pub(crate) fn whole(
         &self,
         input: &Path,
         has_time: bool,
-        has_one_type: bool,
+        has_one_type: impl FnOnce(Option<InputFormat>) -> bool,
         tally: &mut Tally,
     ) -> Result<(Profile, ReadReport)> {
         // Which files are worth fetching is known when all samples are read.
         self.symbols.fetchers().hold();
         let options = self.read_options(!has_time && !self.filter.needs_time());
         let (mut profile, mut report) = read::run(input, &options)?;
+        let has_one_type = has_one_type(report.format);
+        report.has_one_value = has_one_type;
         let not_waiting = self.filter.take_waiting(&mut profile)?;
         self.choose_type(&mut profile)?;
         if has_one_type && self.sample_type.is_none() {
             let shown = profile.default_type.unwrap_or_default();
             let shown = usize::try_from(shown).unwrap_or_default();
-            if let Some(what) = shown::left_out(&profile, shown) {
+            let has_single = matches!(
+                report.format,
+                Some(InputFormat::Speedscope | InputFormat::Perfetto)
+            );
+            if let Some(what) = shown::left_out(&profile, shown, has_single) {
                 let way_out = "choose another with --sample-type, or for a recording with --event";
                 complain(format_args!("{}: {what} ({way_out})", Shown(input)));
             }

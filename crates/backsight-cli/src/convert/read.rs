@@ -92,7 +92,11 @@ pub(super) fn in_pieces(
     }
     let mut malformed = MalformedParts::new(opened.path);
     let profile = read(format, opened, options, &mut malformed, drain)?;
-    Ok((profile, malformed.finish()))
+    let report = ReadReport {
+        format: Some(format),
+        ..malformed.finish()
+    };
+    Ok((profile, report))
 }
 
 fn read(
@@ -252,6 +256,10 @@ pub(crate) struct ReadReport {
     pub(crate) left_out: LeftOut,
     /// The addresses of a trace of Perfetto that it has no symbols for.
     pub(crate) places: Option<SymbolPlaces>,
+    /// The format of the input; `None` for a directory of recordings.
+    pub(crate) format: Option<InputFormat>,
+    /// Whether one value of the samples is used, and no other.
+    pub(crate) has_one_value: bool,
 }
 
 impl<'p> MalformedParts<'p> {
@@ -318,6 +326,7 @@ impl<'p> MalformedParts<'p> {
             malformed: self.count.saturating_add(self.unnumbered),
             left_out: self.left_out,
             places: self.places,
+            ..ReadReport::default()
         }
     }
 }

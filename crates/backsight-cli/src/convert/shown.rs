@@ -7,11 +7,13 @@ use backsight_profile::Profile;
 use crate::decimals::decimals;
 
 /// Returns how many samples of which events are shown and how many are left out; `None` if all
-/// are shown. A sample is left out if the shown type is not among its value types. Samples with
-/// a single value are not counted, because profiles other than recordings have one sample for
-/// each type then. The exception is a text without periods, in which each sample has only the
-/// count.
-pub(crate) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
+/// are shown. A sample is left out if the shown type is not among its value types.
+///
+/// In some formats, such as OpenTelemetry's, what was measured once has a sample for each type,
+/// with a single value. With `has_single`, a sample with a single value is of its own; without, such
+/// a sample is not left out because of the type. The exception is a text without periods, in which
+/// each sample has only the count.
+pub(crate) fn left_out(profile: &Profile, shown: usize, has_single: bool) -> Option<String> {
     let firsts: HashSet<usize> = (profile.samples.iter())
         .filter_map(|(sample, ..)| usize::try_from(sample.first_type).ok())
         .collect();
@@ -21,29 +23,42 @@ pub(crate) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     };
     let mut counts: Vec<Option<(bool, i64)>> = Vec::new();
     counts.resize(profile.sample_types.len(), None);
+    let mut single = counts.clone();
     for (sample, values, _) in profile.samples.iter() {
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
-        let is_one = values.len() > 1 || counts_alone(first);
-        let Some(count) = counts.get_mut(first).filter(|_| is_one) else {
-            continue;
-        };
         let is_shown = (first..first.saturating_add(values.len())).contains(&shown);
-        let (_, count) = count.get_or_insert((is_shown, 0));
-        *count = count.saturating_add(values.first().copied().unwrap_or(1));
+        let is_one = values.len() > 1 || counts_alone(first);
+        let (counts, more) = match is_one {
+            true => (&mut counts, values.first().copied().unwrap_or(1)),
+            false if has_single => {
+                let count = profile.sample_count(&sample, values);
+                (&mut single, i64::try_from(count).unwrap_or(i64::MAX))
+            }
+            false => continue,
+        };
+        if let Some(count) = counts.get_mut(first) {
+            let (_, count) = count.get_or_insert((is_shown, 0));
+            *count = count.saturating_add(more);
+        }
     }
     // Of the two value types of an event, the second has its name.
-    let name = |first: usize| {
-        let behind = first.checked_add(1);
+    let name = |first: usize, is_single: bool| {
+        let behind = first.checked_add(1).filter(|_| !is_single);
         let name = behind.and_then(|behind| kind(profile, behind));
+        let name = name.or_else(|| kind(profile, first));
         name.unwrap_or_default().to_owned()
     };
     let of = |wanted: bool| {
-        let known = counts.iter().enumerate();
-        let wanted = known.filter_map(move |(first, count)| {
-            let (is_shown, count) = (*count)?;
-            (is_shown == wanted).then_some((first, count))
-        });
-        let each = wanted.map(|(first, count)| format!("{count} of {}", name(first)));
+        let several = counts.iter().enumerate().map(|of| (of, false));
+        let single = single.iter().enumerate().map(|of| (of, true));
+        let wanted = several
+            .chain(single)
+            .filter_map(|((first, count), is_single)| {
+                let (is_shown, count) = (*count)?;
+                (is_shown == wanted).then_some((first, count, is_single))
+            });
+        let each =
+            wanted.map(|(first, count, single)| format!("{count} of {}", name(first, single)));
         each.collect::<Vec<_>>().join(", ")
     };
     let (shown, others) = (of(true), of(false));

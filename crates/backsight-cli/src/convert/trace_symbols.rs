@@ -22,7 +22,7 @@ pub(super) fn read(
         let message = "--no-symbols leaves nothing to write of symbols: omit it";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let read = profile.for_trace().whole(input, false, false, tally)?;
+    let read = profile.for_trace().whole(input, false, |_| false, tally)?;
     match read.1.places {
         Some(_) => Ok(read),
         None => {

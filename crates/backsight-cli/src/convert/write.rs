@@ -53,6 +53,21 @@ pub(crate) fn run(
     Ok(())
 }
 
+/// Writes a profile that was read of speedscope's JSON with the lines that its frames had there.
+pub(super) fn speedscope_again(
+    profile: &Profile,
+    has_all_values: bool,
+    out: &mut impl Write,
+) -> Result<()> {
+    let shown = profile.default_type.unwrap_or_default();
+    let shown = usize::try_from(shown).unwrap_or_default();
+    let options = speedscope::WriteOptions::default()
+        .with_all_values(has_all_values)
+        .with_lines_of_frames(true);
+    report_flaws(&speedscope::write_with(profile, shown, &options, out)?);
+    Ok(())
+}
+
 /// Reports what the format could not represent.
 fn report_flaws(flaws: &Flaws) {
     for (what, count) in flaws.iter().chain(flaws.left_out()) {

@@ -128,7 +128,7 @@ impl<'a> Saver<'a> {
         let has_one = self.to.has_one_type();
         let values = self.values(profile);
         if let (true, [only]) = (has_one, &*values)
-            && let Some(what) = left_out_by(profile, index_of(only.shown))
+            && let Some(what) = left_out_by(profile, index_of(only.shown), false)
         {
             let way_out = "a .pb.gz, .ndjson or .otlp file has all";
             complain(format_args!("{}: {what} ({way_out})", Shown(&self.place)));

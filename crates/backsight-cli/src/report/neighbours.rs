@@ -22,7 +22,7 @@ pub(super) fn write(
     out: &mut impl Write,
 ) -> Result<()> {
     if format != ReportFormat::Text {
-        return records::write_neighbours(shows, format, *whole, found, is_callers, out);
+        return records::write_neighbours(shows, format, *whole, found, is_callers, limit, out);
     }
     rows::write_head(shows, *whole, screen, out)?;
     let dim = screen.palette.module;

@@ -7,6 +7,7 @@ use backsight::account::Tally;
 use backsight_profile::Profile;
 use backsight_report::{Inlines, NamePattern};
 
+use super::missing_function::MissingFunction;
 use crate::account::{self, AccountFlags};
 use crate::convert::{NOTHING_TAKEN, ProfileInput, ReadReport, shown_value};
 use crate::failure::{Done, Failure, Result};
@@ -51,7 +52,7 @@ impl ReadFlags {
         let mut tally = Tally::default();
         let read = self
             .profile
-            .whole(input, false, has_one_value, &mut tally)?;
+            .whole(input, false, |_| has_one_value, &mut tally)?;
         let (
             profile,
             ReadReport {
@@ -64,7 +65,7 @@ impl ReadFlags {
         let value = shown_value(&profile).filter(|_| has_one_value);
         account::report(&account, self.account.when(), &profile, value.as_deref());
         if profile.samples.is_empty() {
-            return Err(Failure::of(Shown(input), NOTHING_TAKEN));
+            return Err(Failure::of(Shown(input), self.why_nothing(&profile)));
         }
         let value = profile.default_type.unwrap_or_default();
         if has_one_value && !has_samples_of(&profile, value) {
@@ -77,6 +78,38 @@ impl ReadFlags {
             value,
             malformed,
         })
+    }
+
+    /// Returns why there are no samples.
+    fn why_nothing(&self, profile: &Profile) -> String {
+        let given = self.profile.filters_given();
+        let Some(wanted) = self.profile.function() else {
+            return match given.is_empty() {
+                true => NOTHING_TAKEN.to_owned(),
+                false => format!("{NOTHING_TAKEN} ({})", given.join(", ")),
+            };
+        };
+        let named = wanted.to_string();
+        let missing = self.missing(profile, profile.default_type.unwrap_or_default(), &named);
+        let advice = missing.advice(|name| wanted.is_match(name));
+        format!("no samples with --function {named}{advice}")
+    }
+
+    /// Returns what can be said of a function that no sample has.
+    pub(crate) fn missing<'m>(
+        &self,
+        profile: &'m Profile,
+        value: u32,
+        wanted: &'m str,
+    ) -> MissingFunction<'m> {
+        MissingFunction {
+            profile,
+            value,
+            inlines: self.inlines(),
+            wanted,
+            filters: self.profile.filters_given(),
+            has_symbols: self.has_symbols(),
+        }
     }
 
     /// Returns where the files of modules are found.

@@ -63,17 +63,18 @@ pub(super) fn write_neighbours(
     whole: i64,
     found: &[CallNeighbours],
     is_callers: bool,
+    limit: usize,
     out: &mut impl Write,
 ) -> Result<()> {
     let mut writer = Writer::new(format, out);
     writer.head(shows, whole)?;
     let name = |entry: &ReportEntry| entry.name(shows.profile, RowKind::Function).into_owned();
-    for of in found {
+    for of in found.iter().take(limit) {
         let edges = match is_callers {
             true => &of.callers,
             false => &of.callees,
         };
-        for edge in edges {
+        for edge in edges.iter().take(limit) {
             let other = edge.entry.as_ref().map(name);
             let (caller, callee) = match is_callers {
                 true => (other, Some(name(&of.entry))),

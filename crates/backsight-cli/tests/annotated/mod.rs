@@ -1,5 +1,9 @@
 //! A program with samples at known addresses.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod records;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -33,6 +37,43 @@ int main(int argc, char **argv)
 }
 ";
 
+/// `work` calls itself from two lines.
+const RECURSIVE: &str = "\
+__attribute__((noinline)) int work(int depth, volatile int *table)
+{
+    if (depth <= 0)
+        return table[0];
+    int sum = work(depth - 1, table);
+    sum ^= work(depth - 2, table + 1) * 3;
+    return sum + 1;
+}
+int main(int argc, char **argv)
+{
+    volatile int table[2] = {argc, argv == 0};
+    return work(argc, table) + 1;
+}
+";
+
+/// `work` calls a function of another file, by way of the procedure linkage table, and, as gcc inlines
+/// `main`, itself.
+const CALLING: &str = "\
+int puts(const char *text);
+int main(int argc, char **argv);
+__attribute__((noinline)) int work(int count)
+{
+    int sum = 1;
+    for (int at = 0; at < count; at++)
+        sum += puts(\"work\") * 3;
+    if (sum == 7)
+        sum += main(0, 0) + 1;
+    return sum + 1;
+}
+int main(int argc, char **argv)
+{
+    return work(argc) + (argv == 0);
+}
+";
+
 const USER_MARK: u64 = -512_i64 as u64;
 
 /// Where the recording has the file.
@@ -43,6 +84,8 @@ pub(crate) struct Annotated {
     dir: TempDir,
     /// The samples of each address of `work`.
     samples: BTreeMap<u64, i64>,
+    /// The stacks of the samples in the file's addresses, innermost first.
+    stacks: Vec<(Vec<u64>, i64)>,
 }
 
 impl Annotated {
@@ -54,6 +97,61 @@ impl Annotated {
     /// called by `main`.
     pub(crate) fn of(compiler: &str, objdump: &str, flags: &[&str]) -> Result<Self, String> {
         Self::made((compiler, objdump), flags, SOURCE, 1)
+    }
+
+    /// A program whose `work` calls other functions.
+    pub(crate) fn calling() -> Result<Self, String> {
+        Self::made(("gcc", "objdump"), &["-Wl,-z,lazy"], CALLING, 1)
+    }
+
+    /// Returns the names that objdump gives the targets of the jumps and calls of a function, by
+    /// the address of the instruction.
+    pub(crate) fn named_targets(&self, function: &str) -> Result<BTreeMap<u64, String>, String> {
+        let disassemble = format!("--disassemble={function}");
+        let args = ["-w", "--no-show-raw-insn", &disassemble, &self.path("app")];
+        let listed = self.tool("objdump", &args)?;
+        let rows = listed.lines().filter_map(|line| {
+            let (address, rest) = line.split_once(":\t")?;
+            let (operation, rest) = rest.split_once(char::is_whitespace)?;
+            let is_jump = operation.starts_with('j') || operation == "call";
+            let (_, name) = rest
+                .split_once('<')
+                .filter(|_| is_jump && !rest.contains('#'))?;
+            let address = u64::from_str_radix(address.trim(), 16).ok()?;
+            Some((address, name.trim_end().trim_end_matches('>').to_owned()))
+        });
+        Ok(rows.collect())
+    }
+
+    /// A program whose `work` calls itself, with samples in it and one to four calls deep, also
+    /// at the instructions that call.
+    pub(crate) fn recursive() -> Result<Self, String> {
+        let mut made = Self::compiled("gcc", &[], RECURSIVE)?;
+        let instructions = listing(&made, "objdump", "work")?;
+        let returns = made.returns("objdump", "work")?;
+        let [first, second] = returns[..] else {
+            return Err(format!("work calls itself in other places: {returns:x?}"));
+        };
+        let [outer] = made.returns("objdump", "main")?[..] else {
+            return Err("main does not call work".to_owned());
+        };
+        let calls: [&[u64]; 5] = [
+            &[],
+            &[first],
+            &[second],
+            &[first, first, second],
+            &[second, first, second, second],
+        ];
+        for ((address, _), count) in instructions.iter().zip((0..4).cycle()) {
+            for (calls, count) in calls.iter().zip(count..) {
+                let stack = [&[*address], *calls, &[outer]].concat();
+                made.stacks.push((stack, count));
+                *made.samples.entry(*address).or_default() += count;
+            }
+        }
+        made.samples.retain(|_, count| *count > 0);
+        made.record()?;
+        Ok(made)
     }
 
     /// A program whose `work` has so many instructions more, with samples at few of them.
@@ -70,10 +168,26 @@ impl Annotated {
         text: &str,
         step: usize,
     ) -> Result<Self, String> {
+        let mut made = Self::compiled(compiler, flags, text)?;
+        let instructions = listing(&made, objdump, "work")?;
+        let calls = made.returns(objdump, "main")?;
+        let after = *calls.first().ok_or("main does not call work")?;
+        for ((address, _), count) in instructions.iter().step_by(step).zip((0..4).cycle()) {
+            if count > 0 {
+                made.samples.insert(*address, count);
+                made.stacks.push((vec![*address, after], count));
+            }
+        }
+        made.record()?;
+        Ok(made)
+    }
+
+    fn compiled(compiler: &str, flags: &[&str], text: &str) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let mut made = Self {
+        let made = Self {
             dir,
             samples: BTreeMap::new(),
+            stacks: Vec::new(),
         };
         fs::write(made.path("app.c"), text).map_err(|error| error.to_string())?;
         let source = made.path("app.c");
@@ -86,23 +200,27 @@ impl Annotated {
             &made.path("app"),
         ];
         made.tool(compiler, &[&args[..], flags].concat())?;
-        let instructions = listing(&made, objdump, "work")?;
-        for ((address, _), count) in instructions.iter().step_by(step).zip((0..4).cycle()) {
-            if count > 0 {
-                made.samples.insert(*address, count);
-            }
-        }
-        let calls = made.tool(objdump, &["-d", "--no-show-raw-insn", &made.path("app")])?;
-        let call = calls.lines().skip_while(|line| !line.contains("<main>:"));
-        let mut call = call.skip_while(|line| !line.contains("<work>"));
-        let after = call.nth(1).and_then(|line| line.split_once(':'));
-        let (after, _) = after.ok_or("main does not call work")?;
-        let after = u64::from_str_radix(after.trim(), 16).map_err(|error| error.to_string())?;
-        made.record(after)?;
         Ok(made)
     }
 
-    fn record(&self, caller: u64) -> Result<(), String> {
+    /// Returns the addresses after the calls of `work` in a function.
+    fn returns(&self, objdump: &str, function: &str) -> Result<Vec<u64>, String> {
+        let listed = self.tool(objdump, &["-d", "--no-show-raw-insn", &self.path("app")])?;
+        let head = format!("<{function}>:");
+        let lines = listed.lines().skip_while(|line| !line.contains(&head));
+        let lines: Vec<&str> = lines.skip(1).take_while(|line| !line.is_empty()).collect();
+        let mut found = Vec::new();
+        for (call, next) in lines.iter().zip(lines.iter().skip(1)) {
+            if call.contains("<work>") {
+                let (after, _) = next.split_once(':').ok_or("no address")?;
+                let after = u64::from_str_radix(after.trim(), 16);
+                found.push(after.map_err(|error| error.to_string())?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn record(&self) -> Result<(), String> {
         use sample::{CALLCHAIN, IDENTIFIER, IP, PERIOD, TID, TIME};
         let mut file = PerfFile::new(
             false,
@@ -139,13 +257,14 @@ impl Annotated {
             at.text(&app).trailer(7, 7, 0, 1);
         });
         let mut time = 0;
-        for (address, count) in &self.samples {
+        for (stack, count) in &self.stacks {
+            let chain: Vec<u64> = stack.iter().map(|address| in_memory(*address)).collect();
+            let (ip, length) = (chain[0], u64::try_from(chain.len()).unwrap());
             for _ in 0..*count {
                 time += 1_000_000;
-                let ip = in_memory(*address);
                 file.record(9, USER, |at| {
                     at.words(&[1, ip]).u32(7).u32(7).words(&[time, 1_000_000]);
-                    at.words(&[3, USER_MARK, ip, in_memory(caller)]);
+                    at.words(&[length + 1, USER_MARK]).words(&chain);
                 });
             }
         }
@@ -162,6 +281,26 @@ impl Annotated {
         let all = self.samples.iter();
         all.map(|(address, count)| (*address, (*count, *count)))
             .collect()
+    }
+
+    /// Returns the samples of each instruction of `work`, by a scan of all stacks for each: those
+    /// that were taken there, and those that have it in their stack. A caller is at the
+    /// instruction before the address that it returns to.
+    pub(crate) fn scanned(&self, instructions: &[(u64, u64)]) -> BTreeMap<u64, (i64, i64)> {
+        let mut all = BTreeMap::new();
+        for (start, size) in instructions {
+            let own = self.stacks.iter().filter(|(stack, _)| stack[0] == *start);
+            let total = self.stacks.iter().filter(|(stack, _)| {
+                stack[0] == *start || stack[1..].iter().any(|after| *after == start + size)
+            });
+            let sum =
+                |of: &mut dyn Iterator<Item = &(Vec<u64>, i64)>| of.map(|(_, count)| count).sum();
+            let of: (i64, i64) = (sum(&mut { own }), sum(&mut { total }));
+            if of != (0, 0) {
+                all.insert(*start, of);
+            }
+        }
+        all
     }
 
     /// Returns the functions and lines at an address, innermost first.

@@ -2,7 +2,7 @@
 
 use backsight_profile::{Profile, Sample, StackIdx, ValueType};
 
-use super::text::V8File;
+use super::text::{CallNode, V8File};
 use crate::flaws::Flaws;
 use crate::protobuf::Error;
 
@@ -102,25 +102,98 @@ fn stacks(file: &mut V8File) -> Result<Vec<Option<StackIdx>>, Error> {
 
 /// Adds a row for each node that was sampled.
 fn hits(file: &mut V8File, stacks: &[Option<StackIdx>]) -> Result<(), Error> {
-    file.budget.take(stacks.len().saturating_mul(SAMPLE))?;
-    for (node, stack) in file.nodes.iter().zip(stacks) {
-        let sample = Sample {
-            stack: *stack,
-            ..Sample::default()
-        };
-        if node.hits > 0 {
-            file.profile.samples.push(sample, &[node.hits], &[]);
-        } else if node.hits < 0 {
+    for (node, stack) in std::mem::take(&mut file.nodes).iter().zip(stacks) {
+        if node.hits < 0 {
             file.flaws.count("nodes with a negative count");
+        }
+        let mut lines = NodeLines::of(node, file);
+        let mut left = node.hits.max(0);
+        while left > 0 {
+            let (line, most) = lines.rest(file).unwrap_or((None, left));
+            let hits = most.min(left);
+            lines.take(hits);
+            lines.skip(file);
+            let stack = on_line(file, *stack, line)?;
+            let sample = Sample {
+                stack,
+                ..Sample::default()
+            };
+            file.budget.take(SAMPLE)?;
+            file.profile.samples.push(sample, &[hits], &[]);
+            left = left.saturating_sub(hits);
         }
     }
     Ok(())
+}
+
+/// The lines of a node whose samples are not given out yet.
+#[derive(Clone, Copy, Debug)]
+struct NodeLines {
+    next: usize,
+    end: usize,
+    taken: i64,
+}
+
+impl NodeLines {
+    fn of(node: &CallNode, file: &V8File) -> Self {
+        let (next, end) = node.lines;
+        let lines = file.lines.get(next..end).unwrap_or_default();
+        let sum = lines.iter().map(|line| line.hits);
+        // Lines that count more samples than there are would take those of others.
+        let is_more = sum.fold(0, i64::saturating_add) > node.hits.max(0);
+        Self {
+            next: if is_more { end } else { next },
+            end,
+            taken: 0,
+        }
+    }
+
+    /// Returns the next line, and how many of its samples are left; `None` without any.
+    fn rest(&self, file: &V8File) -> Option<(Option<u32>, i64)> {
+        let line = file.lines.get(..self.end)?.get(self.next)?;
+        Some((Some(line.line), line.hits.saturating_sub(self.taken)))
+    }
+
+    fn take(&mut self, hits: i64) {
+        self.taken = self.taken.saturating_add(hits);
+    }
+
+    /// Returns the line of the next sample.
+    fn of_next(&mut self, file: &V8File) -> Option<u32> {
+        let (line, _) = self.rest(file)?;
+        self.take(1);
+        self.skip(file);
+        line
+    }
+
+    fn skip(&mut self, file: &V8File) {
+        if self.rest(file).is_some_and(|(_, left)| left <= 0) {
+            self.next = self.next.saturating_add(1);
+            self.taken = 0;
+        }
+    }
+}
+
+/// Returns the stack whose innermost function is on a line.
+fn on_line(
+    file: &mut V8File,
+    stack: Option<StackIdx>,
+    line: Option<u32>,
+) -> Result<Option<StackIdx>, Error> {
+    let innermost = stack.and_then(|stack| file.profile.stacks.get(stack));
+    let (Some((function, caller)), Some(line)) = (innermost, line) else {
+        return Ok(stack);
+    };
+    let function = file.on_line(function, line)?;
+    file.budget.take(NODE)?;
+    Ok(Some(file.profile.stacks.call(caller, function)))
 }
 
 /// Adds the samples in the order of their times.
 fn samples(file: &mut V8File, stacks: &[Option<StackIdx>]) -> Result<(), Error> {
     file.budget
         .take(file.samples.len().saturating_mul(SAMPLE))?;
+    file.budget.take_rows::<NodeLines>(file.nodes.len())?;
     let start = file.start.times(MICROSECOND).0;
     let mut time = start;
     let mut timed: Vec<(i64, i64)> = Vec::new();
@@ -147,24 +220,36 @@ fn samples(file: &mut V8File, stacks: &[Option<StackIdx>]) -> Result<(), Error> 
     (file.flaws).count_many("samples without a time", count(missing));
     let missing = file.deltas.len().saturating_sub(file.samples.len());
     (file.flaws).count_many("times without a sample", count(missing));
+    let nodes = file.nodes.iter();
+    let mut lines: Vec<NodeLines> = nodes.map(|node| NodeLines::of(node, file)).collect();
     for ((time, id), end) in timed.iter().zip(ends) {
         let sample = Sample {
             time_ns: u64::try_from(*time).ok(),
             ..Sample::default()
         };
-        push(file, stacks, *id, sample, &[1, end.saturating_sub(*time)]);
+        let values = [1, end.saturating_sub(*time)];
+        push(file, stacks, &mut lines, *id, sample, &values)?;
     }
     let behind = file.samples.split_off(timed.len());
     for id in behind {
-        push(file, stacks, id, Sample::default(), &[1]);
+        push(file, stacks, &mut lines, id, Sample::default(), &[1])?;
     }
     Ok(())
 }
 
-fn push(file: &mut V8File, stacks: &[Option<StackIdx>], id: i64, sample: Sample, values: &[i64]) {
-    match file.ids.get(&id).and_then(|at| stacks.get(*at)) {
-        Some(stack) => {
-            let stack = *stack;
+fn push(
+    file: &mut V8File,
+    stacks: &[Option<StackIdx>],
+    lines: &mut [NodeLines],
+    id: i64,
+    sample: Sample,
+    values: &[i64],
+) -> Result<(), Error> {
+    let at = file.ids.get(&id).copied();
+    match at.and_then(|at| Some((stacks.get(at)?, lines.get_mut(at)?))) {
+        Some((stack, lines)) => {
+            let line = lines.of_next(file);
+            let stack = on_line(file, *stack, line)?;
             let sample = Sample { stack, ..sample };
             file.profile.samples.push(sample, values, &[]);
         }
@@ -172,4 +257,5 @@ fn push(file: &mut V8File, stacks: &[Option<StackIdx>], id: i64, sample: Sample,
             .flaws
             .count("samples of a node that the list of nodes does not have"),
     }
+    Ok(())
 }

@@ -22,6 +22,8 @@ pub(super) struct V8File {
     pub(super) flaws: Flaws,
     pub(super) budget: MemoryBudget,
     pub(super) nodes: Vec<CallNode>,
+    /// The lines of all nodes that were sampled.
+    pub(super) lines: Vec<LineHits>,
     /// The index of each node by its ID.
     pub(super) ids: HashMap<i64, usize>,
     /// The index of a node, and the ID of one of its children.
@@ -31,6 +33,7 @@ pub(super) struct V8File {
     pub(super) start: Number,
     pub(super) end: Option<Number>,
     functions: HashMap<Function, LocationIdx>,
+    on_lines: HashMap<(LocationIdx, u32), LocationIdx>,
     has_nodes: bool,
 }
 
@@ -39,6 +42,15 @@ pub(super) struct V8File {
 pub(super) struct CallNode {
     /// `None` for the root.
     pub(super) location: Option<LocationIdx>,
+    pub(super) hits: i64,
+    /// Its first line in the list of lines, and behind its last one.
+    pub(super) lines: (usize, usize),
+}
+
+/// A line of a node, with its samples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineHits {
+    pub(super) line: u32,
     pub(super) hits: i64,
 }
 
@@ -55,6 +67,15 @@ struct NodeText<'t> {
     hit_count: Number,
     #[serde(default)]
     children: Vec<Number>,
+    #[serde(default)]
+    position_ticks: Vec<PositionTick>,
+}
+
+/// How many samples of a node were taken on a line.
+#[derive(Deserialize)]
+struct PositionTick {
+    line: Number,
+    ticks: Number,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +96,7 @@ pub(super) fn read(text: &[u8], budget: MemoryBudget) -> Result<V8File, Error> {
         flaws: Flaws::default(),
         budget,
         nodes: Vec::new(),
+        lines: Vec::new(),
         ids: HashMap::new(),
         children: Vec::new(),
         samples: Vec::new(),
@@ -82,6 +104,7 @@ pub(super) fn read(text: &[u8], budget: MemoryBudget) -> Result<V8File, Error> {
         start: Number::default(),
         end: None,
         functions: HashMap::new(),
+        on_lines: HashMap::new(),
         has_nodes: false,
     };
     if let Err(error) = object(text, &mut file) {
@@ -129,10 +152,25 @@ impl V8File {
             ROOT => None,
             _ => self.location(&text.call_frame)?,
         };
+        self.budget
+            .take_rows::<LineHits>(text.position_ticks.len())?;
+        let first = self.lines.len();
+        for tick in &text.position_ticks {
+            let (line, hits) = (tick.line.times(1).0, tick.ticks.times(1).0);
+            // V8 has line 0 for code without a place.
+            match u32::try_from(line) {
+                Ok(0) => {}
+                Ok(line) if hits > 0 => self.lines.push(LineHits { line, hits }),
+                _ => self
+                    .flaws
+                    .count("counts of lines that are negative or too large"),
+            }
+        }
         let at = self.nodes.len();
         self.nodes.push(CallNode {
             location,
             hits: text.hit_count.times(1).0,
+            lines: (first, self.lines.len()),
         });
         if self.ids.insert(text.id.times(1).0, at).is_some() {
             self.flaws.count("nodes with the ID of another one");
@@ -140,6 +178,36 @@ impl V8File {
         let children = text.children.iter().map(|child| (at, child.times(1).0));
         self.children.extend(children);
         Ok(())
+    }
+
+    /// Returns a function on one of its lines.
+    pub(super) fn on_line(
+        &mut self,
+        function: LocationIdx,
+        line: u32,
+    ) -> Result<LocationIdx, Error> {
+        if let Some(known) = self.on_lines.get(&(function, line)) {
+            return Ok(*known);
+        }
+        let Some(location) = self.profile.location(function).copied() else {
+            return Ok(function);
+        };
+        self.budget
+            .take_rows::<(ProfileFrame, Location, LocationIdx, u32, LocationIdx)>(1)?;
+        let frames = self.profile.frames_of(&location).iter();
+        let frames: Vec<ProfileFrame> = frames
+            .map(|frame| ProfileFrame {
+                line: Some(line),
+                ..*frame
+            })
+            .collect();
+        let new = Location {
+            frames: self.profile.add_frames(frames).unwrap_or_default(),
+            ..location
+        };
+        let new = self.profile.add_location(new).unwrap_or(function);
+        self.on_lines.insert((function, line), new);
+        Ok(new)
     }
 
     fn location(&mut self, frame: &CallFrame<'_>) -> Result<Option<LocationIdx>, Error> {

@@ -34,7 +34,7 @@ const UNITS: [&str; 10] = [
 ];
 
 /// Reported for stacks if some values have fractions.
-const SCALED: &str = "stacks, counted in fractions as the unit says: values have decimal places";
+const SCALED: &str = "stacks whose values have decimal places: all are whole numbers of a fraction, which is the unit (1e-3: thousandths)";
 
 /// Reported for stacks with two values.
 const COMPARED: &str =

@@ -24,7 +24,7 @@ const FRACTIONS: [&str; 10] = [
 ];
 
 const ROUNDED: &str = "values that were rounded";
-const SCALED: &str = "values, counted in fractions as the unit says: some have decimal places";
+const SCALED: &str = "values, some with decimal places: all are whole numbers of a fraction, which is the unit (1e-3: thousandths)";
 
 /// Makes the profile, and hands on the counts of what was wrong.
 pub(super) fn profile(file: SpeedscopeFile) -> Result<(Profile, Flaws), Error> {

@@ -15,6 +15,36 @@ use crate::flaws::Flaws;
 use crate::perf_map::JitName;
 use crate::place_name::{UNKNOWN, place_name};
 
+/// What of a profile is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriteOptions {
+    /// Write the samples of all sample types, in profiles of their own. Otherwise one value of the
+    /// samples is written.
+    pub all_values: bool,
+    /// Write the line and column of each frame where it is not known in which line its function
+    /// starts. Frames of one function on several lines are several functions for speedscope then,
+    /// as they are in files whose frames have such lines.
+    pub lines_of_frames: bool,
+}
+
+impl WriteOptions {
+    /// Whether the samples of all sample types are written.
+    #[must_use]
+    pub fn with_all_values(self, all_values: bool) -> Self {
+        Self { all_values, ..self }
+    }
+
+    /// Whether lines of frames stand for missing lines of functions.
+    #[must_use]
+    pub fn with_lines_of_frames(self, lines_of_frames: bool) -> Self {
+        Self {
+            lines_of_frames,
+            ..self
+        }
+    }
+}
+
 /// Writes a profile for each thread, with the samples in the order of their times. `sample_type` is
 /// the index of the sample type that gives the weights; samples whose weight is 0 are left out.
 /// Returns counts of what could not be represented: speedscope refuses negative weights.
@@ -22,13 +52,39 @@ use crate::place_name::{UNKNOWN, place_name};
 /// # Errors
 /// Those of the output.
 pub fn write(profile: &Profile, sample_type: usize, out: &mut impl Write) -> io::Result<Flaws> {
+    write_with(profile, sample_type, &WriteOptions::default(), out)
+}
+
+/// Writes as [`write()`] does, with options. If all values are written, the one with the index
+/// `sample_type` is the one that speedscope shows first.
+///
+/// # Errors
+/// Those of the output.
+pub fn write_with(
+    profile: &Profile,
+    sample_type: usize,
+    options: &WriteOptions,
+    out: &mut impl Write,
+) -> io::Result<Flaws> {
     let mut flaws = Flaws::default();
-    let threads = samples_of_threads(profile, sample_type, &mut flaws);
+    let types = match options.all_values {
+        true => 0..profile.sample_types.len(),
+        false => sample_type..sample_type.saturating_add(1),
+    };
+    let mut threads = Vec::new();
+    for of in types {
+        let found = samples_of_threads(profile, of, &mut flaws);
+        let found = found.into_iter();
+        threads.extend(found.map(|(thread, samples)| (of, thread, samples)));
+    }
     let text = |at: StrIdx| profile.strings.get(at).unwrap_or_default();
     let kind = profile.sample_types.get(sample_type);
     let name = kind.map_or("samples", |of| text(of.kind));
-    let unit = kind.map(|of| text(of.unit));
-    let unit = unit.filter(|unit| Unit::named(unit).is_some());
+    let unit_of = |sample_type: usize| {
+        let unit = profile.sample_types.get(sample_type);
+        let unit = unit.map(|of| text(of.unit));
+        unit.filter(|unit| Unit::named(unit).is_some())
+    };
     out.write_all(b"{\"$schema\":")?;
     json(out, SCHEMA)?;
     out.write_all(b",\"exporter\":")?;
@@ -36,22 +92,22 @@ pub fn write(profile: &Profile, sample_type: usize, out: &mut impl Write) -> io:
     out.write_all(b",\"name\":")?;
     json(out, name)?;
     out.write_all(b",\"profiles\":[")?;
-    let mut writer = FrameWriter::new(profile);
+    let mut writer = FrameWriter::new(profile, options.lines_of_frames);
     // The thread with the most is the one to look at first.
     let mut active = (0, 0);
-    for (nth, (thread, samples)) in threads.iter().enumerate() {
+    for (nth, (of, thread, samples)) in threads.iter().enumerate() {
         if nth > 0 {
             out.write_all(b",")?;
         }
         out.write_all(b"{\"type\":\"sampled\",\"name\":")?;
         json(out, &of_thread(profile, *thread))?;
         out.write_all(b",\"unit\":")?;
-        json(out, unit.unwrap_or("none"))?;
+        json(out, unit_of(*of).unwrap_or("none"))?;
         let sum = samples
             .iter()
             .fold(0_i64, |sum, (_, value)| sum.saturating_add(*value));
         write!(out, ",\"startValue\":0,\"endValue\":{sum},\"samples\":[")?;
-        if sum > active.1 {
+        if sum > active.1 && *of == sample_type {
             active = (nth, sum);
         }
         for (nth, (at, _)) in samples.iter().enumerate() {
@@ -136,6 +192,7 @@ struct FrameJson<'s> {
 /// Numbers the frames in the order of their first use.
 struct FrameWriter<'p> {
     profile: &'p Profile,
+    lines_of_frames: bool,
     /// The names of frames, and their files.
     strings: Strings,
     rows: Vec<FrameKey>,
@@ -147,9 +204,10 @@ struct FrameWriter<'p> {
 }
 
 impl<'p> FrameWriter<'p> {
-    fn new(profile: &'p Profile) -> Self {
+    fn new(profile: &'p Profile, lines_of_frames: bool) -> Self {
         Self {
             profile,
+            lines_of_frames,
             strings: Strings::default(),
             rows: Vec::new(),
             places: HashMap::new(),
@@ -199,7 +257,10 @@ impl<'p> FrameWriter<'p> {
             let file = file.map(|file| self.strings.intern(file));
             let column = frame.linkage_name.and_then(text);
             let column = column.and_then(|name| JitName::of(name).start_column);
-            self.frame((name, file, frame.start_line, column))
+            let own = Some(frame).filter(|_| self.lines_of_frames && frame.start_line.is_none());
+            let line = frame.start_line.or(own.and_then(|frame| frame.line));
+            let column = column.or(own.and_then(|frame| frame.column));
+            self.frame((name, file, line, column))
         });
         places.collect()
     }

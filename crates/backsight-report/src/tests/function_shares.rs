@@ -96,6 +96,33 @@ fn a_function_that_calls_itself_counts_once_for_each_line() {
 }
 
 #[test]
+fn groups_of_lines_and_addresses_have_each_sample_once() {
+    let profile = profile(&[
+        ("work:5 work:6 main:1 work:5", 7),
+        ("work:6 work:5", 3),
+        ("work:8+work:9", 2),
+        ("work:6 work", 1),
+        ("main:1", 100),
+    ]);
+    let name = profile.strings.find("work");
+    let (_, found) = FunctionShares::of(&profile, 0, Inlines::Apart, |of| of.function == name);
+    let [of] = &found[..] else {
+        panic!("{found:?}")
+    };
+    let all = of.line_totals(|_| Some(()));
+    assert_eq!(all[&()], of.total);
+    // From 5 to 8: not the sample that has no line innermost, nor that of line 9 alone.
+    let low = of.line_totals(|it| it.line.map(|line| line < 9));
+    assert_eq!((low[&true], low[&false]), (13, 2));
+    let all = of.place_totals(|_| Some(()));
+    assert_eq!(all[&()], of.total);
+    let apart = of.place_totals(|at| Some(at.0));
+    let places = of.places.iter();
+    assert!(places.clone().all(|it| apart[&it.location.0] == it.total));
+    assert!(of.place_totals(|_| None::<u8>).is_empty());
+}
+
+#[test]
 fn functions_are_in_the_order_of_their_own_amounts() {
     let profile = profile(&[("main:1 b:5", 1), ("main:1 a:5", 3), ("main:1 c:5", -3)]);
     let (whole, found) = FunctionShares::of(&profile, 0, Inlines::Apart, |_| true);

@@ -1,0 +1,90 @@
+//! `annotate` of functions that call: themselves, with each sample once, and others, by name.
+
+mod annotated;
+mod common;
+
+use std::collections::BTreeMap;
+
+use annotated::records::{address_of, annotate, by_address, by_line};
+use annotated::{Annotated, LISTED, listing};
+use common::{of_type, run};
+use testkit::skip;
+
+#[test]
+fn a_function_that_calls_itself_has_each_sample_once() {
+    let of = match Annotated::recursive() {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let records = annotate(&of, "perf.data", "work", &[]);
+    let function = &of_type(&records, "function")[0];
+    let all = function["total"].as_i64().unwrap();
+    let found = by_address(&records);
+    let wanted = of.scanned(&listing(&of, "objdump", "work").unwrap());
+    assert_eq!(found, wanted);
+    let most = found.values().map(|(_, total)| *total).max();
+    assert!(most < Some(all), "{all}: {found:?}");
+    // Rows that stand for several have each sample once, too.
+    let args = ["annotate", &of.path("perf.data"), "work", "-n", "1"];
+    let text = run([&args[..], &["--sample-type", "samples"]].concat()).ok();
+    let sum: i64 = found.values().map(|(_, total)| *total).sum();
+    assert!(sum > all, "{found:?}");
+    let gaps = text.lines().filter(|line| line.contains("see -n"));
+    let shares = gaps.map(|line| {
+        let share = line.split_whitespace().rfind(|word| word.ends_with('%'));
+        share.unwrap().trim_end_matches('%').parse::<f64>().unwrap()
+    });
+    let shares: Vec<f64> = shares.collect();
+    assert!(shares.len() > 2, "{text}");
+    assert!(shares.iter().all(|share| *share <= 100.0), "{text}");
+    let data = of.path("perf.data");
+    run(["convert", &data, &of.path("profile.pb.gz")]).ok();
+    let list = match of.pprof(&["-list", "^work$"]) {
+        Ok(list) => list,
+        Err(why) => return skip(&why),
+    };
+    for input in ["perf.data", "profile.pb.gz"] {
+        let records = annotate(&of, input, "work", &["--source"]);
+        assert_eq!(by_line(&records), LISTED.lines(&list), "{list}");
+    }
+}
+
+#[test]
+fn jumps_and_calls_have_the_names_that_objdump_gives_them() {
+    let of = match Annotated::calling() {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let wanted = of.named_targets("work").unwrap();
+    let names: Vec<&str> = wanted.values().map(String::as_str).collect();
+    assert!(names.contains(&"work"), "{names:?}");
+    assert!(names.contains(&"puts@plt"), "{names:?}");
+    assert!(
+        names.iter().any(|name| name.starts_with("work+0x")),
+        "{names:?}"
+    );
+    let records = annotate(&of, "perf.data", "work", &["--asm"]);
+    let mut found = BTreeMap::new();
+    for record in of_type(&records, "instruction") {
+        let target = &record["target"];
+        if let Some(name) = target["function"].as_str() {
+            let name = match target["offset"].as_u64().unwrap() {
+                0 => name.to_owned(),
+                offset => format!("{name}+{offset:#x}"),
+            };
+            found.insert(address_of(&record).unwrap(), name);
+        }
+    }
+    assert_eq!(found, wanted);
+    let text = run([
+        "annotate",
+        &of.path("perf.data"),
+        "work",
+        "--asm",
+        "--whole",
+    ])
+    .ok();
+    for name in names {
+        assert!(text.contains(&format!(" <{name}>")), "{name}: {text}");
+    }
+}
