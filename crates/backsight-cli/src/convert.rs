@@ -6,7 +6,6 @@
 //! ```
 
 mod caption;
-mod demangled;
 mod filter_flags;
 mod flame_graph;
 mod format;

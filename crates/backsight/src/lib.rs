@@ -45,6 +45,7 @@
 
 pub mod account;
 mod capture;
+mod demangled;
 mod descriptors;
 mod find;
 #[cfg(feature = "disassemble")]
@@ -58,6 +59,7 @@ mod kernel;
 mod kernel_lines;
 mod live;
 mod live_kernel;
+mod live_options;
 mod lookup;
 mod module_call_frames;
 mod module_code;
@@ -81,6 +83,7 @@ pub use capture::{
     Ends, Finished, NotWalked, PerfData, ProcessLabel, ProcessLabelValue, ProfileBuilder,
     Recording, RecordingError, RecordingOptions, Unproven, is_called, recording_files,
 };
+pub use demangled::Demangled;
 pub use find::ModuleFiles;
 #[cfg(feature = "disassemble")]
 pub use function_code::{CodeFrame, CodeInstruction, CodeTarget, FoundCode, FunctionCode};
@@ -92,8 +95,9 @@ pub use jit::said::{MapEnd, MapRead, MapRefusal, MapUse};
 pub use kernel::{
     KernelError, KernelOptions, KernelPlace, KernelShortfall, LiveKernel, RunningKernel,
 };
-pub use live::{Live, LiveError, LiveOptions};
+pub use live::{Live, LiveError};
 pub use live_kernel::LiveKernelNames;
+pub use live_options::LiveOptions;
 pub use lookup::{Found, Known, Lookups};
 pub use module_call_frames::call_frames;
 pub use module_code::{ModuleCode, NoCode};

@@ -6,6 +6,7 @@
 //! features                      each shipped crate builds with each feature alone
 //! targets [TRIPLE…]             the libraries and the command build for musl, 32 bits
 //! surface [--check]             the public items of each library, in docs/surface/
+//! header [--check]              the header of the C library, made of its crate
 //! licenses                      each dependency has a licence that deny.toml allows
 //! package                       each shipped crate can be packaged, with what it should have
 //! fixtures [rebuild]            each fixture is what its hash says
@@ -20,7 +21,7 @@
 //! exports [--dir DIR]           exported functions of stripped libraries have names
 //! ```
 //!
-//! `tidy` and `fixtures` also run as tests of this crate.
+//! `tidy`, `fixtures` and `header --check` also run as tests of this crate.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ mod debian;
 mod differential;
 mod features;
 mod fixtures;
+mod header;
 mod kernels;
 mod libtest;
 mod licenses;
@@ -47,7 +49,7 @@ use std::process::ExitCode;
 
 use root::root;
 
-const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | targets [--on-device] [TRIPLE…] | surface [--check] | licenses | package | \
+const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | targets [--on-device] [TRIPLE…] | surface [--check] | header [--check] | licenses | package | \
      fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
      differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR] | \
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
         ["package"] => package::run(),
         ["surface"] => return surface::run(false),
         ["surface", "--check"] => return surface::run(true),
+        ["header"] => header::run(false),
+        ["header", "--check"] => header::run(true),
         ["fixtures"] => fixtures::verify(&root().join("fixtures")),
         ["fixtures", "rebuild"] => fixtures::rebuild(&root().join("fixtures")),
         ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),

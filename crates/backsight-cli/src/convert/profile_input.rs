@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use backsight::account::Tally;
-use backsight::{MapsOf, ModuleFiles, ProfileSymbolizer};
+use backsight::{Demangled, MapsOf, ModuleFiles, ProfileSymbolizer};
 use backsight_formats::pprof;
 use backsight_profile::Profile;
 use backsight_report::NamePattern;
 
-use super::demangled::Demangled;
 use super::filter_flags::FilterFlags;
 use super::format::InputFormat;
 use super::read::{self, InputOptions, ReadReport};

@@ -11,7 +11,7 @@ const MAX_NAME_BYTES: usize = 1 << 16;
 
 /// Demangles the names of a profile, at once or while it grows.
 #[derive(Debug, Default)]
-pub(super) struct Demangled {
+pub struct Demangled {
     /// Names seen so far with their demangled form; `None` if a name is not mangled.
     known: HashMap<StrIdx, Option<StrIdx>>,
     /// Frames before this index have been processed.
@@ -21,7 +21,7 @@ pub(super) struct Demangled {
 impl Demangled {
     /// Processes the new frames. A frame keeps its linkage name, and gets a demangled function
     /// name if it has none or the same.
-    pub(super) fn demangle_new(&mut self, profile: &mut Profile) {
+    pub fn demangle_new(&mut self, profile: &mut Profile) {
         let Profile {
             frames, strings, ..
         } = profile;
@@ -41,7 +41,7 @@ impl Demangled {
     }
 
     /// Skips frames added since the last call: their names are already demangled.
-    pub(super) fn skip(&mut self, profile: &Profile) {
+    pub fn skip(&mut self, profile: &Profile) {
         self.done = profile.frames.len();
     }
 }
