@@ -167,7 +167,7 @@
 #define BACKSIGHT_PROFILE_NO_JIT_MAPS 4
 
 /**
- * Recognized by content when reading, by name when writing.
+ * Recognized by content or else by name when reading, and by name when writing.
  */
 #define BACKSIGHT_FORMAT_AUTO 0
 

@@ -9,7 +9,7 @@ use backsight_formats::{cpuprofile, folded, legacy, perf_script, perfetto, speed
 use crate::failure::{Failure, Result};
 use crate::status::BACKSIGHT_ERROR_FORMAT;
 
-/// Recognized by content when reading, by name when writing.
+/// Recognized by content or else by name when reading, and by name when writing.
 pub const BACKSIGHT_FORMAT_AUTO: u32 = 0;
 /// The file or directory that `perf record` writes. Read alone.
 pub const BACKSIGHT_FORMAT_PERF: u32 = 1;
@@ -47,7 +47,25 @@ const OUTPUTS: [(&str, u32); 9] = [
     (".collapsed", BACKSIGHT_FORMAT_FOLDED),
 ];
 
-/// Returns the format of an input: the one that is asked for, or that its begin shows.
+/// The formats that are read, and how their names end.
+const INPUTS: [(&str, u32); 13] = [
+    ("perf.data", BACKSIGHT_FORMAT_PERF),
+    (".perf", BACKSIGHT_FORMAT_PERF_SCRIPT),
+    (".pb.gz", BACKSIGHT_FORMAT_PPROF),
+    (".pprof", BACKSIGHT_FORMAT_PPROF),
+    (".pb", BACKSIGHT_FORMAT_PPROF),
+    (".ndjson", BACKSIGHT_FORMAT_NDJSON),
+    (".jsonl", BACKSIGHT_FORMAT_NDJSON),
+    (".folded", BACKSIGHT_FORMAT_FOLDED),
+    (".collapsed", BACKSIGHT_FORMAT_FOLDED),
+    (".speedscope.json", BACKSIGHT_FORMAT_SPEEDSCOPE),
+    (".cpuprofile", BACKSIGHT_FORMAT_CPUPROFILE),
+    (".perfetto-trace", BACKSIGHT_FORMAT_PERFETTO),
+    (".pftrace", BACKSIGHT_FORMAT_PERFETTO),
+];
+
+/// Returns the format of an input: the one that is asked for, or that its begin or else its name
+/// shows.
 pub(crate) fn of_input(path: &Path, asked: u32, begin: &[u8]) -> Result<u32> {
     match asked {
         BACKSIGHT_FORMAT_AUTO => {}
@@ -58,34 +76,36 @@ pub(crate) fn of_input(path: &Path, asked: u32, begin: &[u8]) -> Result<u32> {
             )));
         }
     }
-    let found = match begin {
-        _ if speedscope::is_one(begin) => BACKSIGHT_FORMAT_SPEEDSCOPE,
-        _ if cpuprofile::is_one(begin) => BACKSIGHT_FORMAT_CPUPROFILE,
+    let shown = match begin {
+        _ if speedscope::is_one(begin) => Some(BACKSIGHT_FORMAT_SPEEDSCOPE),
+        _ if cpuprofile::is_one(begin) => Some(BACKSIGHT_FORMAT_CPUPROFILE),
         _ if begin.starts_with(b"PERFILE2") || begin.starts_with(b"2ELIFREP") => {
-            BACKSIGHT_FORMAT_PERF
+            Some(BACKSIGHT_FORMAT_PERF)
         }
-        _ if begin.starts_with(b"{\"") => BACKSIGHT_FORMAT_NDJSON,
-        _ if legacy::is_one(begin) => BACKSIGHT_FORMAT_LEGACY,
-        _ if perfetto::is_one(begin) => BACKSIGHT_FORMAT_PERFETTO,
-        _ if perf_script::is_one(begin) => BACKSIGHT_FORMAT_PERF_SCRIPT,
-        // gzip: what else is packed is named by the caller.
-        _ if begin.starts_with(&[0x1f, 0x8b]) => BACKSIGHT_FORMAT_PPROF,
-        _ if by_name(path) == Some(BACKSIGHT_FORMAT_PPROF_RAW) => BACKSIGHT_FORMAT_PPROF,
-        _ if folded::is_one(begin) => BACKSIGHT_FORMAT_FOLDED,
-        _ => {
-            return Err(unknown(format!(
-                "{}: its format is not recognized by content: set `format`",
-                path.display()
-            )));
-        }
+        _ if begin.starts_with(b"{\"") => Some(BACKSIGHT_FORMAT_NDJSON),
+        _ if legacy::is_one(begin) => Some(BACKSIGHT_FORMAT_LEGACY),
+        _ if perfetto::is_one(begin) => Some(BACKSIGHT_FORMAT_PERFETTO),
+        _ if perf_script::is_one(begin) => Some(BACKSIGHT_FORMAT_PERF_SCRIPT),
+        _ => None,
     };
-    Ok(found)
+    let found = shown.or_else(|| by_name(path, &INPUTS)).or(match begin {
+        _ if folded::is_one(begin) => Some(BACKSIGHT_FORMAT_FOLDED),
+        // gzip: what else is packed is unpacked by the caller.
+        _ if begin.starts_with(&[0x1f, 0x8b]) => Some(BACKSIGHT_FORMAT_PPROF),
+        _ => None,
+    });
+    found.ok_or_else(|| {
+        unknown(format!(
+            "{}: its format is not recognized by content or name: set `format`",
+            path.display()
+        ))
+    })
 }
 
 /// Returns the format of an output: the one that is asked for, or that its name ends in.
 pub(crate) fn of_output(path: &Path, asked: u32) -> Result<u32> {
     if asked == BACKSIGHT_FORMAT_AUTO {
-        return by_name(path).ok_or_else(|| {
+        return by_name(path, &OUTPUTS).ok_or_else(|| {
             let ends = OUTPUTS.map(|(end, _)| end).join(", ");
             let path = path.display();
             unknown(format!(
@@ -110,11 +130,9 @@ pub(crate) fn has_time(format: u32) -> bool {
     )
 }
 
-fn by_name(path: &Path) -> Option<u32> {
+fn by_name(path: &Path, known: &[(&str, u32)]) -> Option<u32> {
     let name = path.file_name().map(OsStr::as_bytes)?;
-    let found = OUTPUTS
-        .iter()
-        .find(|(end, _)| name.ends_with(end.as_bytes()));
+    let found = known.iter().find(|(end, _)| name.ends_with(end.as_bytes()));
     found.map(|(_, format)| *format)
 }
 

@@ -1,62 +1,16 @@
 //! The examples: compiled against the installed library, run under the address sanitizer, and
 //! compared with the command, byte for byte.
 
-mod common;
-
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use common::{Link, built, compile, here, program, run};
+use super::common::{Link, compile, here, program, run};
+use super::target::{Target, command, recording};
 use testkit::skip;
 
 /// Of a program of Rust no leak is known; `detect_leaks` is on by default, and said here.
 const SANITIZED: [&str; 2] = ["-fsanitize=address", "-fno-omit-frame-pointer"];
-
-/// The command, if it was built with the tests.
-fn command() -> Option<PathBuf> {
-    let path = built().parent()?.join("backsight");
-    path.is_file().then_some(path)
-}
-
-/// A process that waits, and its stack.
-struct Target {
-    child: Child,
-    stack: Vec<String>,
-}
-
-impl Target {
-    fn start() -> Result<Self, String> {
-        let source = here("tests/c/target.c");
-        let program = testkit::tools::compile(
-            "capi-target",
-            &fs::read_to_string(source).unwrap(),
-            &["-rdynamic"],
-        )?;
-        let mut child = Command::new(program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|why| why.to_string())?;
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let stack = line.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { child, stack })
-    }
-
-    fn pid(&self) -> String {
-        self.child.id().to_string()
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 fn sanitized(command: &mut Command) -> &mut Command {
     // Under ptrace, and where it is not allowed, the search for leaks fails and says so.
@@ -116,7 +70,7 @@ fn a_process_that_is_not_there_is_said() {
     let mut asked = program(&built);
     let done = sanitized(asked.args(["4194305", "0x10"])).output().unwrap();
     assert_eq!(done.status.code(), Some(1));
-    let said = common::text(&done.stderr);
+    let said = super::common::text(&done.stderr);
     assert_eq!(said, "process 4194305: no such process\n");
 }
 
@@ -129,13 +83,7 @@ fn a_recording_becomes_the_profile_that_the_command_writes() {
         Ok(built) => built,
         Err(why) => return skip(&why),
     };
-    let program_path = match testkit::busy::busy(true) {
-        Ok(path) => path.display().to_string(),
-        Err(why) => return skip(&why),
-    };
-    let recorded =
-        testkit::perf::record(&["-g", "-e", "cpu-clock"], &[&program_path, "spin", "300"]);
-    let recording = match recorded {
+    let recording = match recording() {
         Ok(recording) => recording,
         Err(why) => return skip(&why),
     };

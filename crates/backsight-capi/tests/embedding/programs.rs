@@ -1,12 +1,10 @@
 //! Programs of C that use the library wrongly, or in the middle of something: each checks itself
 //! under the address sanitizer.
 
-mod common;
-
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-use common::{Installed, Link, compile, here, pkg_config, program, run, text};
+use super::common::{Installed, Link, compile, here, pkg_config, program, run, text};
 use testkit::skip;
 use testkit::tools::tool;
 

@@ -1,0 +1,3 @@
+module github.com/backsight/backsight/bindings/go
+
+go 1.19
