@@ -53,6 +53,7 @@
 )]
 
 mod agent;
+mod attempt;
 mod attr;
 mod cgroup;
 mod clock;
@@ -80,6 +81,7 @@ mod sysctl;
 mod waiting;
 
 pub use agent::{Agent, SamplingStatus};
+pub use attempt::try_event;
 pub use error::SamplingError;
 pub use notes::SamplingNote;
 pub use options::{CallGraph, SamplingOptions, Target};

@@ -1,8 +1,8 @@
 //! `backsight doctor`: reports what this kernel and this user allow.
 //!
 //! Each file is one check. A check looks at one thing and reports what it found, and what to do
-//! if something is missing. Checks only look: they change nothing, trace no process and open no
-//! event.
+//! if something is missing. Checks only look: they change nothing and trace no process. One opens an
+//! event of this process, which counts nothing.
 
 mod debug_files;
 mod descriptors;

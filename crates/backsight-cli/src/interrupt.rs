@@ -54,6 +54,11 @@ pub(crate) fn end_by_itself() {
     WATCH.call_once(watch);
 }
 
+/// Whether a first signal only sets what [`is_called_off`] returns.
+pub(crate) fn ends_by_itself() -> bool {
+    ENDS_ITSELF.load(Ordering::Relaxed)
+}
+
 /// From now on, the loss of the terminal ends the command at once, also after
 /// [`end_by_itself`]: without it a view has nothing to end.
 pub(crate) fn end_at_hangup() {

@@ -41,6 +41,7 @@ mod input;
 mod inspect;
 mod inspect_symbol_file;
 mod interrupt;
+mod interruptible;
 mod jit_maps;
 mod kept_indexes;
 mod kernel_shortfalls;
@@ -84,6 +85,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use command_line::{Backsight, Command};
 use failure::{Failure, Result};
+use interruptible::InterruptibleOut;
 
 fn main() -> ExitCode {
     let parsed = command_line::whole().try_get_matches();
@@ -114,7 +116,7 @@ fn run(command: Command) -> Result {
     // when it flushes at exit.
     let stdout = io::stdout().as_fd().try_clone_to_owned();
     let stdout = stdout.map_err(|error| Failure::io("standard output", &error))?;
-    let mut out = BufWriter::new(File::from(stdout));
+    let mut out = BufWriter::new(InterruptibleOut::new(File::from(stdout)));
     let result = match command {
         Command::Maps(maps) => maps.run(&mut out),
         Command::Normalize(normalize) => normalize.run(&mut out),

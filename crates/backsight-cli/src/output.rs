@@ -17,6 +17,7 @@ use nix::unistd::{AccessFlags, access};
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 use crate::interrupt::{self, RemoveOnSignal};
+use crate::interruptible::InterruptibleOut;
 
 /// The most symbolic links that the kernel follows for a path.
 const MAX_LINKS: usize = 40;
@@ -45,7 +46,8 @@ pub(crate) fn replace<T>(
     let (target, mode) = match destination(path)? {
         Destination::Replaced { target, mode } => (target, mode),
         Destination::Through => {
-            let mut out = BufWriter::new(open(path).map_err(|error| failed(path, error))?);
+            let file = open(path).map_err(|error| failed(path, error))?;
+            let mut out = BufWriter::new(InterruptibleOut::new(file));
             let done = write(&mut out).map_err(named)?;
             out.flush().map_err(|error| failed(path, error))?;
             return Ok(done);

@@ -5,6 +5,7 @@ mod common;
 use std::process::Command;
 
 use common::{Ran, backsight, json, public_copy, run};
+use nix::errno::Errno;
 use serde_json::Value;
 use testkit::kernel::{Ioctl, ioctl};
 use testkit::user::unprivileged;
@@ -101,6 +102,31 @@ fn an_old_kernel_and_a_filter_are_told_apart() {
         };
         assert!(advice.contains(who), "{advice}");
         assert_eq!(finding(&lines, "seccomp")["state"], "limited");
+    }
+}
+
+#[test]
+fn events_that_a_filter_forbids_are_missing() {
+    for errno in [Errno::EPERM, Errno::EACCES, Errno::ENOSYS] {
+        let mut command = backsight();
+        command.args(["doctor", "--format", "json"]);
+        testkit::old_kernel::forbid_perf_events(&mut command, errno);
+        let lines = said(command.output().unwrap().into());
+        let events = finding(&lines, "perf-events");
+        assert_eq!(events["state"], "missing", "{events}");
+        // Where the kernel's own setting forbids them, too, that is said.
+        let found = events["found"].as_str().unwrap();
+        let is_said = found.contains(&format!("(os error {})", errno as i32));
+        assert!(
+            is_said || found.contains("paranoid") || found.contains("kernel"),
+            "{events}"
+        );
+        let mut command = backsight();
+        command.args(["record", "-d", "0.1", "--to", "folded", "-o", "-", "-p"]);
+        command.arg(std::process::id().to_string());
+        testkit::old_kernel::forbid_perf_events(&mut command, errno);
+        let ran = Ran::from(command.output().unwrap());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
     }
 }
 

@@ -3,10 +3,12 @@
 mod common;
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use common::{Ran, backsight, wait_until};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testkit::busy::busy;
@@ -136,6 +138,47 @@ fn control_c_says_what_is_written_and_how_to_discard_it() {
         assert!(ran.stderr.contains(words), "{words}: {ran:?}");
     }
     is_whole(&place.path("out.pb.gz"));
+}
+
+/// More than a pipe holds is written, and its reader sleeps.
+#[test]
+fn a_pipe_that_nobody_reads_is_given_up_at_control_c() {
+    let Some(place) = Place::new() else { return };
+    let fifo = place.path("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for is_fifo in [false, true] {
+        // With a time, it writes before the signal; without one, the signal lets it write.
+        for duration in [&["-d", "1"][..], &[]] {
+            let output = if is_fifo { "fifo" } else { "-" };
+            let args = [&["-F", "997", "--to", "ndjson", "-o", output], duration].concat();
+            let mut command = place.recorder(&args);
+            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut recorder = KillOnDrop(command.spawn().unwrap());
+            let unread = recorder.0.stdout.take();
+            // As one that is read and written, it waits for nobody.
+            let open = || fs::File::options().read(true).write(true).open(&fifo);
+            let opened = is_fifo.then(|| open().unwrap());
+            let smaller = |pipe: &dyn AsFd| fcntl(pipe.as_fd(), FcntlArg::F_SETPIPE_SZ(4096));
+            smaller(&unread.as_ref().unwrap()).unwrap();
+            if let Some(pipe) = &opened {
+                smaller(pipe).unwrap();
+            }
+            let pid = recorder.pid();
+            wait_until("events", || is_recording(pid));
+            let begin = ticks(place.process.pid());
+            wait_until("samples", || ticks(place.process.pid()) >= begin + 70);
+            if !duration.is_empty() {
+                wait_until("the end of recording", || !is_recording(pid));
+            }
+            send(&recorder.0, Signal::SIGINT);
+            let ran = ended(recorder);
+            ran.fails(
+                1,
+                &["the profile was not written: ", "nobody reads this pipe"],
+            );
+            drop((unread, opened));
+        }
+    }
 }
 
 /// The first samples have the kernel's symbols read, and half a second became two.

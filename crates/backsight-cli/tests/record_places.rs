@@ -4,106 +4,13 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use common::{Ran, backsight, wait_until};
-use testkit::busy::busy;
-use testkit::child::KillOnDrop;
+use common::recorded_place::{Place, runs, start, users};
+use common::{Ran, backsight};
 use testkit::skip;
 use testkit::tools::compile;
-use testkit::user::is_root;
-
-/// A directory that each user may write to, and the program to sample.
-struct Place {
-    dir: tempfile::TempDir,
-    busy: PathBuf,
-}
-
-impl Place {
-    fn new() -> Result<Self, String> {
-        let busy = busy(true)?;
-        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("ours");
-        Ok(Self { dir, busy })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn copy(&self, name: &str) -> PathBuf {
-        let path = self.path(name);
-        fs::copy(&self.busy, &path).expect("it is copied");
-        path
-    }
-
-    /// Runs `record` with these arguments; `Err` if nothing can be sampled here.
-    fn record(&self, user: Option<u32>, args: &[&str]) -> Result<Ran, String> {
-        let mut command = backsight();
-        command.current_dir(self.dir.path()).arg("record");
-        command
-            .args(["-F", "499", "--account", "always"])
-            .args(args);
-        if let Some(user) = user {
-            command.uid(user).gid(user);
-        }
-        let ran = Ran::from(command.output().map_err(|error| error.to_string())?);
-        let cannot = ["permission denied to sample", "no perf events"];
-        match cannot.iter().any(|why| ran.stderr.contains(why)) {
-            true => Err(ran.stderr),
-            false => Ok(ran),
-        }
-    }
-
-    /// Checks that nearly all samples of the program have its functions.
-    fn is_named(&self, file: &str, ran: &Ran) {
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        let text = fs::read_to_string(self.path(file)).expect("it was written");
-        let (mut named, mut all) = (0_u64, 0_u64);
-        for line in text.lines() {
-            let (stack, count) = line.rsplit_once(' ').expect("a value");
-            let count: u64 = count.parse().expect("a number");
-            all += count;
-            let is_named = stack.contains(";hot") || stack.contains(";warm");
-            named += if is_named { count } else { 0 };
-        }
-        assert!(all > 10 && named * 10 >= all * 6, "{text}\n{ran:?}");
-        for reason in ["[deleted]", "[unreadable]", "[identity-unproven]"] {
-            assert!(!text.contains(reason), "{text}\n{ran:?}");
-        }
-    }
-}
-
-/// Root, and an ordinary user; or who runs the tests.
-fn users() -> Vec<Option<u32>> {
-    match is_root() {
-        true => vec![None, Some(65534)],
-        false => vec![None],
-    }
-}
-
-fn start(command: &mut Command, user: Option<u32>) -> KillOnDrop {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    if let Some(user) = user {
-        command.uid(user).gid(user);
-    }
-    KillOnDrop(command.spawn().expect("it starts"))
-}
-
-/// Waits until a process runs the program with this name; `false` if it ends instead.
-fn runs(process: &mut KillOnDrop, name: &str) -> bool {
-    let comm = format!("/proc/{}/comm", process.pid());
-    let is_it = || fs::read(&comm).is_ok_and(|it| it.trim_ascii() == name.as_bytes());
-    let mut has_ended = false;
-    wait_until(name, || {
-        has_ended = process.0.try_wait().is_ok_and(|ended| ended.is_some());
-        has_ended || is_it()
-    });
-    !has_ended
-}
 
 #[test]
 fn a_program_that_was_deleted_or_replaced_has_names() {
@@ -230,19 +137,12 @@ fn a_program_in_another_mount_namespace_has_names() {
     place.is_named("ended.folded", &ran);
 }
 
-/// The path of its records leads to another program of the recorder's root, or to none.
-#[test]
-fn a_program_in_another_root_has_names() {
-    let place = match Place::new() {
-        Ok(place) => place,
-        Err(reason) => return skip(&reason),
-    };
-    let root = place.path("root");
+/// Makes a directory that a process can have as its root: the program is its `/usr/bin/env`.
+fn root_with(place: &Place, name: &str) -> Result<PathBuf, String> {
+    let root = place.path(name);
     fs::create_dir(&root).unwrap();
     let needed = Command::new("ldd").arg(&place.busy).output();
-    let Ok(needed) = needed else {
-        return skip("no ldd");
-    };
+    let needed = needed.map_err(|error| format!("no ldd: {error}"))?;
     let needed = String::from_utf8(needed.stdout).unwrap();
     for library in needed
         .split_whitespace()
@@ -254,21 +154,84 @@ fn a_program_in_another_root_has_names() {
     }
     fs::create_dir_all(root.join("usr/bin")).unwrap();
     fs::copy(&place.busy, root.join("usr/bin/env")).unwrap();
-    let root = root.to_str().unwrap();
     let tried = Command::new("unshare")
-        .args(["-r", "chroot", root, "/usr/bin/env", "spin", "1"])
+        .args(["-r", "chroot"])
+        .arg(&root)
+        .args(["/usr/bin/env", "spin", "1"])
         .status();
-    if !tried.is_ok_and(|it| it.success()) {
-        return skip("no user namespaces");
+    match tried.is_ok_and(|it| it.success()) {
+        true => Ok(root),
+        false => Err("no user namespaces".to_owned()),
     }
+}
+
+/// Records a program in another root from its start to its end.
+fn record_in_root(place: &Place, root: &Path) -> Result<Ran, String> {
+    let root = root.to_str().unwrap();
     let args = ["-o", "out.folded", "--", "unshare", "-r", "chroot", root];
-    let args: Vec<&str> = args
-        .into_iter()
-        .chain(["/usr/bin/env", "spin", "1500"])
-        .collect();
-    match place.record(None, &args) {
+    let args = args.into_iter().chain(["/usr/bin/env", "spin", "1500"]);
+    place.record(None, &args.collect::<Vec<_>>())
+}
+
+/// The path of its records leads to another program of the recorder's root, or to none.
+#[test]
+fn a_program_in_another_root_has_names() {
+    let place = match Place::new() {
+        Ok(place) => place,
+        Err(reason) => return skip(&reason),
+    };
+    let ran = root_with(&place, "root").and_then(|root| record_in_root(&place, &root));
+    match ran {
         Ok(ran) => place.is_named("out.folded", &ran),
         Err(reason) => skip(&reason),
+    }
+}
+
+/// The host has no debug file of it.
+#[test]
+fn a_stripped_program_in_another_root_has_the_names_of_its_debug_file() {
+    let place = match Place::new() {
+        Ok(place) => place,
+        Err(reason) => return skip(&reason),
+    };
+    let root = match root_with(&place, "root") {
+        Ok(root) => root,
+        Err(reason) => return skip(&reason),
+    };
+    let program = root.join("usr/bin/env");
+    let Some(Some(id)) = testkit::tools::readelf_build_id(&program) else {
+        return skip("no readelf, or no build ID");
+    };
+    let debug = place.path("env.debug");
+    let tool = |name: &str, args: &[&std::ffi::OsStr]| {
+        let ran = Command::new(name).args(args).status();
+        ran.is_ok_and(|status| status.success())
+    };
+    let (only, link) = (
+        "--only-keep-debug".as_ref(),
+        "--add-gnu-debuglink=env.debug",
+    );
+    if !tool("objcopy", &[only, program.as_ref(), debug.as_ref()])
+        || !tool("strip", &[program.as_ref()])
+    {
+        return skip("no objcopy");
+    }
+    let (first, rest) = id.split_at(2);
+    let by_id = format!("usr/lib/debug/.build-id/{first}/{rest}.debug");
+    for at in [&*by_id, "usr/bin/.debug/env.debug"] {
+        let at = root.join(at);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        if at.ends_with("env.debug") {
+            let mut linked = Command::new("objcopy");
+            let linked = linked.arg(link).arg(&program).current_dir(place.dir.path());
+            assert!(linked.status().unwrap().success());
+        }
+        fs::copy(&debug, &at).unwrap();
+        match record_in_root(&place, &root) {
+            Ok(ran) => place.is_named("out.folded", &ran),
+            Err(reason) => return skip(&reason),
+        }
+        fs::remove_file(&at).unwrap();
     }
 }
 

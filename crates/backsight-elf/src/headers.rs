@@ -22,6 +22,10 @@ pub struct Headers {
     pub segments: Segments,
     /// The GNU build ID, if there is one.
     pub build_id: Option<BuildId>,
+    /// The `PT_DYNAMIC` header: the table that the loader reads.
+    pub dynamic: Option<Segment>,
+    /// The `PT_GNU_RELRO` header: what the loader writes, and makes read-only then.
+    pub relro: Option<Segment>,
 }
 
 impl Headers {
@@ -66,13 +70,18 @@ fn parse<'d, Elf: FileHeader<Endian = Endianness>>(
         endian,
         programs,
     } = Programs::<Elf>::parse(data)?;
-    let loads = programs
-        .iter()
-        .filter(|program| program.p_type(endian) == elf::PT_LOAD);
+    let of_type = |wanted| {
+        let programs = programs.iter();
+        programs.filter(move |program| program.p_type(endian) == wanted)
+    };
+    let loads = of_type(elf::PT_LOAD);
+    let first_of = |wanted| of_type(wanted).next().map(|found| segment(found, endian));
     Ok(Headers {
         arch: Arch(header.e_machine(endian).0),
         segments: Segments::new(loads.map(|load| segment(load, endian)).collect()),
         build_id: build_id::find(header, endian, programs, data),
+        dynamic: first_of(elf::PT_DYNAMIC),
+        relro: first_of(elf::PT_GNU_RELRO),
     })
 }
 

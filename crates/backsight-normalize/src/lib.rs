@@ -72,6 +72,7 @@ mod process;
 mod recorded;
 mod remapped_text;
 mod replay;
+mod rewritten;
 mod session;
 mod shared_modules;
 mod span;

@@ -12,6 +12,9 @@
 //!    device must match too, or nothing is proven. If the kernel gives none, as by text, the
 //!    build ID in the process's memory is compared.
 //!
+//! A file that was written to since the process has mapped it is another file, too
+//! ([`rewritten`]).
+//!
 //! If no file can be opened, its headers are read from the process's memory
 //! ([`mapped_headers`]).
 //!
@@ -42,6 +45,7 @@ use crate::image::{ModuleImage, NormalizedModule};
 use crate::mapped_headers;
 use crate::options::{BuildIds, Options};
 use crate::process::{OPEN_PATH, OpenProcess};
+use crate::rewritten;
 
 /// A file whose identity is proven.
 struct Proven {
@@ -76,6 +80,12 @@ pub(crate) fn learn(
             return None;
         }
     };
+    if rewritten::is_rewritten(process, vma, &file, headers.as_ref()) {
+        // The process's memory shows the new bytes, and so does what the kernel reads.
+        learnt.module.build_id = None;
+        learnt.module.unreadable = Some(Reason::IdentityUnproven);
+        return None;
+    }
     // An archive may be behind the segments of a program.
     let is_loaded = headers.as_ref().is_some_and(|found| loads(found, vma));
     let headers = match (headers, is_loaded) {

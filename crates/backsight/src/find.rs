@@ -159,10 +159,18 @@ impl ModuleFiles {
         match found {
             Ok((input, by_path_alone)) => Known {
                 by_path_alone,
-                ..Known::readable(symbolizer, input, module)
+                ..Known::readable_in(symbolizer, input, module, self.roots_of(module))
             },
             Err(otherwise) => Known::by_build_id(symbolizer, module, otherwise),
         }
+    }
+
+    /// Returns the root directories in which debug files of a module are looked for, where they are
+    /// not those of the options: that of the process which has mapped it.
+    fn roots_of(&self, module: &Module) -> Option<Vec<PathBuf>> {
+        let is_named = !self.options.roots.is_empty();
+        let root = self.held.root_of(module).filter(|_| !is_named)?;
+        Some(vec![root])
     }
 
     /// Adds the image or a module of a kernel, of this host or of another.
@@ -247,9 +255,13 @@ impl ModuleFiles {
             return file.try_clone().map_err(|_| Reason::Unreadable);
         }
         let path = path_of(module);
+        let refusal = self.held.refusal(module);
+        if refusal == Some(Reason::IdentityUnproven) && !self.trust_paths {
+            return Err(Reason::IdentityUnproven);
+        }
         let otherwise = match module.deleted {
             true => Reason::Deleted,
-            false => self.held.refusal(module).unwrap_or(Reason::Unreadable),
+            false => refusal.unwrap_or(Reason::Unreadable),
         };
         let Some(id) = module.build_id else {
             let found = self.open_same(module, path);
@@ -280,7 +292,10 @@ impl ModuleFiles {
         if module.unreadable == Some(Reason::IdentityUnproven) && !self.trust_paths {
             return Err(Some(Reason::IdentityUnproven));
         }
-        let is_it = |file: &File| self.trust_paths || is_same_file(file, module);
+        let is_it = |file: &File| {
+            let is_same = || is_same_file(file, module) && self.held.is_unchanged(module, file);
+            self.trust_paths || is_same()
+        };
         let roots = self.options.roots.iter();
         let mut inside = roots.filter_map(|root| {
             let open = |path: &Path| backsight_files::open_inside(root, path);

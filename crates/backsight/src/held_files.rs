@@ -2,25 +2,36 @@
 //!
 //! A path in a record is that of the process: at the end of the recording it may lead nowhere, or
 //! to another file. The open file is the mapped one, also if it was deleted or replaced, or is in
-//! another mount namespace.
+//! another mount namespace. But it is one that others may write to, as `cp new.so old.so` does: then
+//! it is not the recorded one any more, neither here nor at its path ([`Contents`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backsight_files::ArchiveMember;
 use backsight_types::trace::Mmap;
 use backsight_types::{BuildId, Device, Module, Reason};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 
 use crate::descriptors;
+use crate::file_contents::Contents;
 
 /// The most files that stay open, and no more than half of what
 /// [`for_files`](descriptors::for_files) says: the symbolizer has as many.
 const MAX_OPEN: usize = 1024;
+
+/// The most root directories that stay open.
+const MAX_ROOTS: usize = 64;
+
+/// Of how many files it is known what was in them.
+const MAX_CONTENTS: usize = 1 << 14;
 
 /// The images of vDSOs: of each kind of process one.
 const MAX_VDSOS: usize = 8;
@@ -40,6 +51,10 @@ struct Held {
     vdsos: Vec<(BuildId, Arc<[u8]>)>,
     /// Why files could not be opened while a process had them mapped.
     refused: HashMap<RecordedAs, Reason>,
+    /// The root directories of processes that have another one than this process.
+    roots: Vec<ProcessRoot>,
+    /// What was in files when they were opened, also of those that were closed for others.
+    contents: HashMap<RecordedAs, Contents>,
 }
 
 /// A file as records name it. A record has either a build ID or device and inode.
@@ -57,6 +72,17 @@ struct HeldFile {
     number: u64,
     /// Whether its path led to it on this host when it was opened.
     is_at_path: bool,
+    /// The root directory that its path begins at, if it is another one than that of this process:
+    /// there are its debug files.
+    root: Option<Arc<OwnedFd>>,
+}
+
+/// A root directory. It is also there when its processes have ended.
+#[derive(Debug)]
+struct ProcessRoot {
+    /// Device and inode.
+    identity: (u64, u64),
+    directory: Arc<OwnedFd>,
 }
 
 impl RecordedAs {
@@ -105,9 +131,21 @@ impl HeldFiles {
 
     /// Keeps a file open. If there are too many, another one is closed: the one that was opened
     /// first, of those that a path of this host leads to if there are such.
-    pub(crate) fn hold(&self, recorded: RecordedAs, file: Arc<File>) {
+    /// `root` is the root directory of the process, as `/proc` has it.
+    pub(crate) fn hold(&self, recorded: RecordedAs, file: Arc<File>, root: Option<&Path>) {
         let most = MAX_OPEN.min(descriptors::for_files() / 2);
-        self.held().hold(recorded, file, most);
+        let held = &mut *self.held();
+        let root = root.and_then(|root| held.root(root, most / 8));
+        held.hold(recorded, file, root, most);
+    }
+
+    /// Returns the root directory that the path of a module begins at, if its file is open and it
+    /// is another one than that of this process. It is there as long as these files are.
+    pub(crate) fn root_of(&self, module: &Module) -> Option<PathBuf> {
+        let held = self.held();
+        let known = held.by_record.get(&RecordedAs::of(module))?;
+        let number = known.root.as_ref()?.as_raw_fd();
+        Some(PathBuf::from(format!("/proc/self/fd/{number}")))
     }
 
     /// Keeps in mind why a file cannot be opened.
@@ -118,20 +156,28 @@ impl HeldFiles {
         }
     }
 
-    /// Returns the file of a module.
+    /// Returns the file of a module, if it has not been written to since it was opened.
     pub(crate) fn of(&self, module: &Module) -> Option<Arc<File>> {
         let held = self.held();
         if held.by_record.is_empty() {
             return None;
         }
-        let known = held.by_record.get(&RecordedAs::of(module))?;
-        Some(Arc::clone(&known.file))
+        let recorded = RecordedAs::of(module);
+        let known = held.by_record.get(&recorded)?;
+        let is_as_opened = held.is_as_opened(&recorded, &known.file);
+        is_as_opened.then(|| Arc::clone(&known.file))
     }
 
     /// Returns why the file of a module could not be opened while a process had it mapped.
     pub(crate) fn refusal(&self, module: &Module) -> Option<Reason> {
         let held = self.held();
         held.refused.get(&RecordedAs::of(module)).copied()
+    }
+
+    /// Returns whether the file of a module, found again, has not been written to since it was
+    /// opened while a process had it mapped; also if it never was.
+    pub(crate) fn is_unchanged(&self, module: &Module, file: &File) -> bool {
+        self.held().is_as_opened(&RecordedAs::of(module), file)
     }
 
     /// Keeps the image of a vDSO.
@@ -155,14 +201,62 @@ impl HeldFiles {
         self.held().given_up
     }
 
+    /// Returns how many files were written to while processes had them mapped.
+    pub(crate) fn rewritten(&self) -> usize {
+        let held = self.held();
+        let refused = held.refused.values();
+        let before = refused.filter(|reason| **reason == Reason::IdentityUnproven);
+        let since = held.by_record.iter();
+        let since = since.filter(|(recorded, known)| !held.is_as_opened(recorded, &known.file));
+        before.count().saturating_add(since.count())
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
-    fn hold(&mut self, recorded: RecordedAs, file: Arc<File>, most: usize) {
+    fn is_as_opened(&self, recorded: &RecordedAs, file: &File) -> bool {
+        let known = self.contents.get(recorded);
+        known.is_none_or(|known| known.are_in(file))
+    }
+
+    /// Returns a root directory, unless it is that of this process, or there are too many.
+    fn root(&mut self, path: &Path, most: usize) -> Option<Arc<OwnedFd>> {
+        let of = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let identity = of(std::fs::metadata(path).ok()?);
+        if std::fs::metadata("/").is_ok_and(|own| of(own) == identity) {
+            return None;
+        }
+        let mut known = self.roots.iter();
+        if let Some(known) = known.find(|known| known.identity == identity) {
+            return Some(Arc::clone(&known.directory));
+        }
+        if self.roots.len() >= most.min(MAX_ROOTS) {
+            return None;
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = Arc::new(open(path, flags, Mode::empty()).ok()?);
+        self.roots.push(ProcessRoot {
+            identity,
+            directory: Arc::clone(&directory),
+        });
+        Some(directory)
+    }
+
+    fn hold(
+        &mut self,
+        recorded: RecordedAs,
+        file: Arc<File>,
+        root: Option<Arc<OwnedFd>>,
+        most: usize,
+    ) {
         self.refused.remove(&recorded);
+        let has_room = self.contents.len() < MAX_CONTENTS;
+        if has_room && let Some(contents) = Contents::of(&file) {
+            self.contents.insert(recorded.clone(), contents);
+        }
         let is_full = self.by_record.len() >= most;
         if is_full && !self.close_one() {
             return;
@@ -176,6 +270,7 @@ impl Held {
             file,
             number,
             is_at_path,
+            root,
         };
         if let Some(old) = self.by_record.insert(recorded, file) {
             self.order.remove(&old.number);
@@ -244,7 +339,7 @@ mod tests {
             if at % 2 == 1 {
                 std::fs::remove_file(path(at)).unwrap();
             }
-            held.hold(recorded(&path(at), 7), file, 4);
+            held.hold(recorded(&path(at), 7), file, None, 4);
         }
         let left = |held: &Held| {
             let is_open = |at: &usize| held.by_record.contains_key(&recorded(&path(*at), 7));
@@ -254,7 +349,7 @@ mod tests {
         for at in 6..8 {
             let file = Arc::new(File::create(path(at)).unwrap());
             std::fs::remove_file(path(at)).unwrap();
-            held.hold(recorded(&path(at), 7), file, 4);
+            held.hold(recorded(&path(at), 7), file, None, 4);
         }
         assert_eq!((left(&held), held.given_up), (vec![3, 5, 6, 7], 1));
         assert_eq!(held.order.len(), held.by_record.len());
@@ -265,8 +360,9 @@ mod tests {
         let files = HeldFiles::default();
         let file = Arc::new(File::open("/proc/self/exe").unwrap());
         let id = |byte| BuildId::from_bytes(&[byte; 20]).ok();
-        files.hold(recorded("/a", 7), Arc::clone(&file));
-        files.hold(RecordedAs::of(&module("/b", 0).with_build_id(id(1))), file);
+        files.hold(recorded("/a", 7), Arc::clone(&file), None);
+        let b = RecordedAs::of(&module("/b", 0).with_build_id(id(1)));
+        files.hold(b, file, None);
         let has = |module: Module| files.of(&module).is_some();
         assert!(has(module("/a", 7)) && !has(module("/a", 8)) && !has(module("/c", 7)));
         // The build ID was read from the file.

@@ -47,6 +47,7 @@ pub mod account;
 mod capture;
 mod demangled;
 mod descriptors;
+mod file_contents;
 mod find;
 #[cfg(feature = "disassemble")]
 mod function_code;

@@ -1,10 +1,11 @@
 //! Looks up addresses in modules; used for all inputs.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
-use backsight_symbolize::{Frames, ModuleId, ModuleInput, Place, Request, Symbolizer};
+use backsight_symbolize::{Frames, ModuleId, ModuleInput, NewModule, Place, Request, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
 use crate::kernel_lines::PhysicalFunction;
@@ -30,9 +31,23 @@ pub struct Known {
 impl Known {
     /// Adds a module whose bytes are available.
     pub fn readable(symbolizer: &Symbolizer, input: ModuleInput, module: &Module) -> Self {
-        let segments = module.segments.clone();
+        Self::readable_in(symbolizer, input, module, None)
+    }
+
+    /// As [`readable`](Self::readable), for a module whose path begins at one of these root
+    /// directories.
+    pub(crate) fn readable_in(
+        symbolizer: &Symbolizer,
+        input: ModuleInput,
+        module: &Module,
+        roots: Option<Vec<PathBuf>>,
+    ) -> Self {
+        let new = NewModule::new(input)
+            .with_build_id(module.build_id)
+            .with_segments(module.segments.clone())
+            .with_roots(roots);
         Self {
-            id: Some(symbolizer.add(input, module.build_id, segments)),
+            id: Some(symbolizer.add_new(new)),
             otherwise: match module.kind {
                 ModuleKind::Kernel => Reason::Kernel,
                 ModuleKind::Anonymous => Reason::Anonymous,

@@ -1,4 +1,5 @@
-//! A seccomp filter that makes `PROCMAP_QUERY` fail, as on an old kernel.
+//! Seccomp filters: one that makes `PROCMAP_QUERY` fail, as on an old kernel, and one that makes
+//! `perf_event_open` fail, as in a container.
 //!
 //! Only this request fails, with the given errno. The filter is inherited by children and cannot
 //! be removed, so apply it to a thread or command created for that purpose.
@@ -41,7 +42,15 @@ pub fn filter_this_thread(errno: Errno) {
 
 /// Makes `PROCMAP_QUERY` fail in `command` and all its children.
 pub fn filter_command(command: &mut Command, errno: Errno) -> &mut Command {
-    let program = program(errno);
+    filter_with(command, program(errno))
+}
+
+/// Makes `perf_event_open` fail in `command` and all its children.
+pub fn forbid_perf_events(command: &mut Command, errno: Errno) -> &mut Command {
+    filter_with(command, refusing(libc::SYS_perf_event_open, vec![], errno))
+}
+
+fn filter_with(command: &mut Command, program: BpfProgram) -> &mut Command {
     let filter =
         move || seccompiler::apply_filter(&program).map_err(|_| std::io::Error::last_os_error());
     // SAFETY: between fork and exec, the closure makes two system calls and allocates nothing;
@@ -57,7 +66,12 @@ fn program(errno: Errno) -> BpfProgram {
         PROCMAP_QUERY.into(),
     );
     let rule = SeccompRule::new(vec![is_procmap_query.expect("argument 1 of 6")]);
-    let rules = [(libc::SYS_ioctl, vec![rule.expect("one condition")])];
+    refusing(libc::SYS_ioctl, vec![rule.expect("one condition")], errno)
+}
+
+/// A filter that refuses a system call by these rules; without any, always.
+fn refusing(call: libc::c_long, rules: Vec<SeccompRule>, errno: Errno) -> BpfProgram {
+    let rules = [(call, rules)];
     let refuse = SeccompAction::Errno(errno as u32);
     let arch = std::env::consts::ARCH.try_into();
     let filter = SeccompFilter::new(

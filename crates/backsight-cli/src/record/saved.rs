@@ -1,7 +1,7 @@
 //! Completes a profile with functions and lines, and writes it to a file.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,6 +12,7 @@ use backsight_profile::Profile;
 use super::flags::Record;
 use super::hottest;
 use super::names::{file_name, with_part};
+use super::next_step::next_step;
 use super::unidentified::unidentified;
 use crate::account;
 use crate::convert::{Output, StackFlags, left_out_by, shown_value, waits_value, write_profile};
@@ -266,16 +267,33 @@ impl<'a> Saver<'a> {
     ) -> Result<Option<Vec<PathBuf>>> {
         let failure = match saved {
             Ok(written) => return Ok(Some(written)),
-            Err(failure @ Failure::Output(_)) => return Err(failure),
             Err(failure) => failure,
         };
+        if let Failure::Output(error) = &failure {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.lose(profile);
+                self.say_lost();
+            }
+            return Err(failure);
+        }
         failure.report();
+        self.lose(profile);
+        Ok(None)
+    }
+
+    /// Counts a profile that could not be written.
+    fn lose(&mut self, profile: &Profile) {
         let (profiles, lost) = &mut self.lost;
         *profiles = profiles.saturating_add(1);
         for (sample, values, _) in profile.samples.iter() {
             *lost = lost.saturating_add(profile.sample_count(&sample, values));
         }
-        Ok(None)
+    }
+
+    fn say_lost(&self) {
+        if let Some(words) = self.lost_words() {
+            complain(format_args!("{words}"));
+        }
     }
 
     /// Returns what could not be written, if anything.
@@ -378,20 +396,4 @@ fn list_hottest(profile: &Profile, is_last_of_many: bool) {
 
 fn index_of(shown: Option<u32>) -> usize {
     usize::try_from(shown.unwrap_or_default()).unwrap_or(usize::MAX)
-}
-
-/// Returns what to do with a file of this format.
-fn next_step(format: Output, path: &str) -> String {
-    match format {
-        Output::Pprof | Output::Pb => {
-            format!("written: {path}; backsight view {path}, or go tool pprof -http=: {path}")
-        }
-        Output::Svg | Output::Html => format!("written: {path}; open it in a browser"),
-        Output::Firefox => format!("written: {path}; load it at https://profiler.firefox.com"),
-        Output::Speedscope => format!("written: {path}; load it at https://www.speedscope.app"),
-        Output::Folded => {
-            format!("written: {path}; flamegraph.pl or https://speedscope.app read it")
-        }
-        _ => format!("written: {path}; backsight view {path} shows it"),
-    }
 }

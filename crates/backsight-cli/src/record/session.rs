@@ -18,6 +18,7 @@ use super::flags::Record;
 use super::launch::{Launching, code_of};
 use super::no_samples::{no_samples, vanished_words};
 use super::privileges::{self, Uses};
+use super::rewritten_files::rewritten_words;
 use super::saved::Saver;
 use super::status::{RecordingStatus, StatusLine, own_time};
 use super::target_flags::Whom;
@@ -120,6 +121,9 @@ impl Record {
         let contexts: Vec<(&str, u64)> = agent.label_problems().collect();
         let mut finished = agent.finish();
         self.say_where_memory_ends(&finished);
+        if let Some(words) = rewritten_words(&finished) {
+            complain(format_args!("{words}"));
+        }
         let mut left_out = left_out(&mut finished, status.left_out);
         for (reason, count) in contexts {
             let what = format!("contexts of processes (OTEL_CTX): {reason}");

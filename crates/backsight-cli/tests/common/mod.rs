@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod recorded_place;
 pub(crate) mod stripped_program;
 
 use std::ffi::OsStr;

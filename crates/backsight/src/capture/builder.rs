@@ -195,6 +195,7 @@ impl ProfileBuilder {
         let what = "files of live processes, closed because too many were open";
         let given_up = capture.files.held().given_up();
         problems.flaws.count_many(what, given_up);
+        let rewritten = capture.files.held().rewritten();
         let maps = capture.take_maps();
         let what = "uses of lists of names of processes, beyond the first 4,096";
         problems
@@ -210,7 +211,10 @@ impl ProfileBuilder {
         problems.flaws.count_many(what, damaged);
         Finished {
             problems,
-            unproven,
+            unproven: Unproven {
+                rewritten,
+                ..unproven
+            },
             not_walked: capture.not_walked(),
             ends: capture.ends,
             maps,

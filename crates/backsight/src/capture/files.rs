@@ -67,6 +67,8 @@ pub struct Unproven {
     pub hostname: Option<String>,
     /// Files that were accepted by path alone.
     pub by_path_alone: usize,
+    /// Files of live processes that were written to while these had them mapped.
+    pub rewritten: usize,
 }
 
 /// Counts the files whose identity is not proven: those of another machine without build IDs,

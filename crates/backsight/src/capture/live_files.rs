@@ -10,7 +10,7 @@ use std::sync::Arc;
 use backsight_elf::Headers;
 use backsight_normalize::{ModuleImage, NormalizedModule, Options, Session};
 use backsight_types::trace::Mmap;
-use backsight_types::{BuildId, ModuleKind, Outcome};
+use backsight_types::{BuildId, ModuleKind, Outcome, Reason};
 use nix::sys::stat::{major, minor};
 
 use super::made_code::is_made;
@@ -56,10 +56,15 @@ impl LiveFiles {
         let refused = learnt.as_ref().and_then(|learnt| learnt.module.unreadable);
         let file = match learnt.and_then(|learnt| learnt.image) {
             Some(ModuleImage::File(file)) => Some(file),
+            // What is at its path is not what the process has mapped.
+            None if refused == Some(Reason::IdentityUnproven) => None,
             _ => opened(pid, mapping).map(Arc::new),
         };
         match (file, refused) {
-            (Some(file), _) => files.held().hold(recorded, file),
+            (Some(file), _) => {
+                let root = root_of(pid, None);
+                files.held().hold(recorded, file, Some(&root));
+            }
             (None, Some(reason)) => files.held().refuse(recorded, reason),
             (None, None) => {}
         }
@@ -123,7 +128,9 @@ fn is_recorded_as(learnt: &NormalizedModule, mapping: &Mmap) -> bool {
         // A member of an archive has a build ID of its own.
         (0, id) => {
             let is_member = learnt.member.is_some() && module.path.starts_with(&mapping.name);
-            is_member || module.build_id == id
+            // No build ID is that of one that was written to since.
+            let is_rewritten = module.unreadable == Some(Reason::IdentityUnproven);
+            is_member || module.build_id == id || is_rewritten && module.path == mapping.name
         }
         (inode, _) => module.inode == inode && module.device == mapping.device,
     }

@@ -1,0 +1,118 @@
+//! What is in a file, to tell later whether it has been written to.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
+use std::os::unix::fs::FileExt;
+
+use backsight_elf::Headers;
+use backsight_files::Identity;
+use backsight_types::BuildId;
+
+/// What is in a file.
+///
+/// A file whose size and time of the last write are the same is not read. One that was written at
+/// another time may still have the same bytes: `touch` changes only the time. It is then compared
+/// by its build ID, or without one by a hash of parts of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents {
+    size: u64,
+    /// Seconds and nanoseconds since 1970.
+    written: (i64, i64),
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    BuildId(BuildId),
+    /// Of the size and [`PARTS`] parts.
+    Hash(u64),
+}
+
+/// How many parts of a file without a build ID are read. The first has its headers, the last one
+/// the end of its symbols and its section headers.
+const PARTS: u64 = 32;
+
+/// The size of a part in bytes.
+const PART_SIZE: usize = 4096;
+
+impl Contents {
+    /// `None` if the file cannot be read.
+    pub(crate) fn of(file: &File) -> Option<Self> {
+        let identity = Identity::of(file).ok()?;
+        Some(Self {
+            size: identity.size,
+            written: identity.modified,
+            kind: Kind::of(file, identity.size)?,
+        })
+    }
+
+    /// Returns whether these are in a file.
+    pub(crate) fn are_in(&self, file: &File) -> bool {
+        let Ok(identity) = Identity::of(file) else {
+            return false;
+        };
+        let is_same = (identity.size, identity.modified) == (self.size, self.written);
+        is_same || Kind::of(file, identity.size) == Some(self.kind)
+    }
+}
+
+impl Kind {
+    fn of(file: &File, size: u64) -> Option<Self> {
+        let headers = Headers::read(file).ok();
+        if let Some(id) = headers.and_then(|headers| headers.build_id) {
+            return Some(Self::BuildId(id));
+        }
+        let mut hash = DefaultHasher::new();
+        hash.write_u64(size);
+        let last = size.saturating_sub(PART_SIZE as u64);
+        for part in 0..PARTS {
+            let start = u128::from(last).saturating_mul(part.into()) / u128::from(PARTS - 1);
+            let mut bytes = [0; PART_SIZE];
+            let read = file.read_at(&mut bytes, u64::try_from(start).ok()?).ok()?;
+            hash.write(bytes.get(..read)?);
+        }
+        Some(Self::Hash(hash.finish()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+    use std::time::{Duration, SystemTime};
+
+    use super::Contents;
+
+    #[test]
+    fn a_touched_file_has_the_same_contents_and_a_written_one_has_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for size in [0, 100, 4096, 100_000, 1_000_000] {
+            std::fs::write(&path, vec![7; size]).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            let touch = |seconds| {
+                let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+                file.set_modified(time).unwrap();
+            };
+            let contents = Contents::of(&file).unwrap();
+            assert!(contents.are_in(&file), "{size}");
+            touch(1);
+            assert!(contents.are_in(&file), "{size}");
+            let contents = Contents::of(&file).unwrap();
+            for at in [0, size / 2, size.saturating_sub(1)] {
+                let at = u64::try_from(at).unwrap() / 4096 * 4096;
+                file.write_all_at(&[8], at).unwrap();
+                touch(2);
+                assert_eq!(
+                    contents.are_in(&file),
+                    size > 100_000 && at == 499_712,
+                    "{size}"
+                );
+                file.write_all_at(&[7], at).unwrap();
+                touch(2);
+            }
+            file.set_len(size as u64 + 10).unwrap();
+            assert!(!contents.are_in(&file), "{size}");
+        }
+    }
+}
