@@ -99,6 +99,8 @@ struct ProfileState {
     profile: Profile,
     files: ModuleFiles,
     is_summed: bool,
+    /// Of the file that it was read from.
+    format: u32,
     threads: usize,
     notes: Notes,
     /// The notes, as they were lent out.
@@ -179,6 +181,7 @@ pub unsafe extern "C" fn backsight_profile_read(
             profile: read,
             files,
             is_summed: is_summed && (is_of_perf(format) || format == BACKSIGHT_FORMAT_NDJSON),
+            format,
             threads,
             notes,
             lent: CString::default(),
@@ -293,7 +296,12 @@ fn write(state: &mut ProfileState, file: &File, format: u32, name: &Path) -> Res
             ),
         ));
     }
-    let ProfileState { profile, notes, .. } = state;
+    let ProfileState {
+        profile,
+        notes,
+        format: read_of,
+        ..
+    } = state;
     let shown = profile.default_type.unwrap_or_default();
     let shown = usize::try_from(shown).unwrap_or_default();
     let mut out = BufWriter::new(file);
@@ -302,11 +310,18 @@ fn write(state: &mut ProfileState, file: &File, format: u32, name: &Path) -> Res
             ndjson::write_profile(&HeaderLine::new(TOOL), profile, &mut out).map(|()| None)
         }
         BACKSIGHT_FORMAT_FOLDED => {
-            let options = folded::Options::default();
+            let options = folded::Options::default().with_root_frame(folded::RootFrame::Process);
             folded::write(profile, shown, options, &mut out).map(|()| None)
         }
         BACKSIGHT_FORMAT_FIREFOX => firefox::write(profile, shown, &mut out).map(|()| None),
-        BACKSIGHT_FORMAT_SPEEDSCOPE => speedscope::write(profile, shown, &mut out).map(Some),
+        BACKSIGHT_FORMAT_SPEEDSCOPE => {
+            // What another file of speedscope has is kept as it has it.
+            let is_again = *read_of == BACKSIGHT_FORMAT_SPEEDSCOPE;
+            let options = speedscope::WriteOptions::default()
+                .with_all_values(is_again)
+                .with_lines_of_frames(is_again);
+            speedscope::write_with(profile, shown, &options, &mut out).map(Some)
+        }
         _ => {
             let options = pprof::Options::default().with_gzip(format == BACKSIGHT_FORMAT_PPROF);
             pprof::write(profile, &mut out, &options).map(Some)

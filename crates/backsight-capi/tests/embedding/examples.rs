@@ -109,6 +109,63 @@ fn a_recording_becomes_the_profile_that_the_command_writes() {
     assert_eq!(parts(dir.path()), 0);
 }
 
+/// Each format that is written, of a recording and of what was written before: the same bytes as
+/// the command's.
+#[test]
+fn formats_are_those_of_the_command() {
+    let Some(backsight) = command() else {
+        return skip("the command is not built: cargo build -p backsight-cli");
+    };
+    let built = match compile(&here("tests/c/convert.c"), Link::Shared, &SANITIZED) {
+        Ok(built) => built,
+        Err(why) => return skip(&why),
+    };
+    let recording = match recording() {
+        Ok(recording) => recording,
+        Err(why) => return skip(&why),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let convert = |from: &Path, end: &str, has_times: bool| {
+        let name = from.file_name().unwrap().to_string_lossy();
+        let [ours, wanted] =
+            ["ours", "wanted"].map(|it| dir.path().join(format!("{name}-{it}.{end}")));
+        run(Command::new(&backsight)
+            .arg("convert")
+            .arg(from)
+            .arg(&wanted));
+        let mut command = program(&built);
+        command
+            .arg(from)
+            .arg(&ours)
+            .args(has_times.then_some("times"));
+        run(sanitized(&mut command));
+        let (mine, theirs) = (fs::read(&ours).unwrap(), fs::read(&wanted).unwrap());
+        assert!(!theirs.is_empty());
+        assert!(mine == theirs, "{name} to {end}: see {}", ours.display());
+        wanted
+    };
+    let summed = ["pb.gz", "pb", "folded"].map(|end| convert(&recording.data, end, false));
+    let timed =
+        ["ndjson", "json", "speedscope.json"].map(|end| convert(&recording.data, end, true));
+    for again in &summed {
+        convert(again, "pb.gz", false);
+    }
+    let [ndjson, _, speedscope] = &timed;
+    convert(ndjson, "pb.gz", false);
+    convert(ndjson, "ndjson", true);
+    convert(speedscope, "folded", false);
+    convert(speedscope, "speedscope.json", true);
+    // Times that were summed up are not written as if there had been none.
+    let mut command = program(&built);
+    command
+        .arg(&recording.data)
+        .arg(dir.path().join("x.ndjson"));
+    let done = sanitized(&mut command).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    let said = super::common::text(&done.stderr);
+    assert!(said.contains("BACKSIGHT_PROFILE_TIMES"), "{said}");
+}
+
 /// What an output that was not finished would leave.
 fn parts(dir: &Path) -> usize {
     let names = fs::read_dir(dir).unwrap().flatten();
