@@ -17,6 +17,12 @@ use crate::screen::Screen;
 /// The width of a bar that stands for all.
 const BAR_WIDTH: usize = 8;
 
+/// Screens with fewer columns have no room for bars.
+const MIN_WIDE: usize = 70;
+
+/// The columns before the code and the text of lines, without those of bars.
+const BEFORE: usize = 29;
+
 /// So many functions that it is inlined into are shown.
 const MAX_HOSTS: usize = 3;
 
@@ -117,7 +123,8 @@ impl<W: Write> Writer<'_, '_, W> {
             self.row(of, (row.own, row.total))?;
             let text = part.text.as_ref().ok().and_then(|text| text.line(row.line));
             let text = self.screen.text(text.unwrap_or_default());
-            let room = self.screen.columns().saturating_sub(37).max(20);
+            let before = self.bar_room().saturating_add(BEFORE - 1);
+            let room = self.screen.columns().saturating_sub(before).max(20);
             let end = text
                 .char_indices()
                 .nth(room)
@@ -159,7 +166,8 @@ impl<W: Write> Writer<'_, '_, W> {
             self.gap(of, &mut gap, "instruction")?;
             if before != row.frames || has_gap {
                 let place = self.place_of(of, row);
-                writeln!(self.out, "{:>38}{dim}{place}{dim:#}", "")?;
+                let indent = self.bar_room().saturating_add(BEFORE);
+                writeln!(self.out, "{:>indent$}{dim}{place}{dim:#}", "")?;
                 before = &row.frames;
             }
             self.row(of, *amounts)?;
@@ -191,6 +199,11 @@ impl<W: Write> Writer<'_, '_, W> {
         };
         let name = self.shows.profile.strings.get(target.function);
         let name = self.screen.text(name.unwrap_or_default());
+        let used = self.bar_room().saturating_add(BEFORE);
+        let used = used.saturating_add(row.instruction.text.chars().count());
+        // With blank, brackets and offset.
+        let room = self.screen.columns().saturating_sub(used + 12).max(20);
+        let name = self.screen.cut_name(&name, room);
         match target.offset {
             0 => format!(" <{name}>"),
             offset => format!(" <{name}+{offset:#x}>"),
@@ -219,7 +232,8 @@ impl<W: Write> Writer<'_, '_, W> {
         });
         let parts: Vec<String> = parts.collect();
         let text = self.screen.text(&parts.join(" < "));
-        let room = self.screen.columns().saturating_sub(38).max(20);
+        let before = self.bar_room().saturating_add(BEFORE);
+        let room = self.screen.columns().saturating_sub(before).max(20);
         self.screen.cut(&text, room).into_owned()
     }
 
@@ -231,9 +245,17 @@ impl<W: Write> Writer<'_, '_, W> {
             self.out,
             "{dim}{own:>8}{:width$}{total:>9}   {what}{dim:#}",
             "",
-            width = BAR_WIDTH + 1
+            width = self.bar_room()
         )?;
         Ok(())
+    }
+
+    /// Returns how many columns a bar takes, with the blank before it.
+    fn bar_room(&self) -> usize {
+        match self.screen.columns() >= MIN_WIDE {
+            true => BAR_WIDTH + 1,
+            false => 0,
+        }
     }
 
     /// Writes amounts, without an end of line.
@@ -241,10 +263,12 @@ impl<W: Write> Writer<'_, '_, W> {
         let [own_share, total_share] = [own, total].map(|amount| percent(amount, self.whole));
         let style = self.style(own, of.shares.own);
         match own {
-            0 => write!(self.out, "{:>8} {:BAR_WIDTH$}", "", "")?,
+            0 => write!(self.out, "{:>8}{:bar$}", "", "", bar = self.bar_room())?,
             _ => {
-                let bar = self.screen.bar(own_share, BAR_WIDTH);
-                write!(self.out, "{style}{own_share:>7.2}%{style:#} {bar}")?;
+                write!(self.out, "{style}{own_share:>7.2}%{style:#}")?;
+                if self.bar_room() > 0 {
+                    write!(self.out, " {}", self.screen.bar(own_share, BAR_WIDTH))?;
+                }
             }
         }
         match total {
@@ -267,7 +291,13 @@ impl<W: Write> Writer<'_, '_, W> {
         match (gap.rows, gap.amounts) {
             (0, _) => {}
             (rows, (0, 0)) => {
-                writeln!(self.out, "{dim}{:>30}({}){dim:#}", "", count_of(rows, what))?;
+                let before = self.bar_room().saturating_add(21);
+                writeln!(
+                    self.out,
+                    "{dim}{:>before$}({}){dim:#}",
+                    "",
+                    count_of(rows, what)
+                )?;
             }
             (rows, amounts) => {
                 self.row(of, amounts)?;

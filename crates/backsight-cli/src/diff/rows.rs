@@ -24,6 +24,12 @@ pub(super) fn write(
     }
 }
 
+/// Screens with fewer columns have no room for modules.
+const MIN_WIDE: usize = 80;
+
+/// Screens with fewer columns have no room for the shares before, which follow from the others.
+const MIN_WITH_BEFORE: usize = 60;
+
 fn text(
     difference: &Difference,
     by: RowKind,
@@ -33,11 +39,13 @@ fn text(
 ) -> Result<()> {
     let dim = screen.palette.module;
     let title = by.as_str();
-    writeln!(
-        out,
-        "{dim}{:>9} {:>9} {:>9} {:>9}  {title}{dim:#}",
-        "before", "after", "self", "total"
-    )?;
+    let has_before = screen.columns() >= MIN_WITH_BEFORE;
+    write!(out, "{dim}")?;
+    if has_before {
+        write!(out, "{:>9} ", "before")?;
+    }
+    let [after, own, total] = ["after", "self", "total"];
+    writeln!(out, "{after:>9} {own:>9} {total:>9}  {title}{dim:#}")?;
     let is_changed = |row: &Change| {
         [row.own, row.total].into_iter().any(|amounts| {
             let [before, after] = difference.shares(amounts);
@@ -48,7 +56,8 @@ fn text(
         writeln!(out, "nothing changed")?;
         return Ok(());
     }
-    let room = screen.columns().saturating_sub(42).max(8);
+    let before_name = if has_before { 42 } else { 32 };
+    let room = screen.columns().saturating_sub(before_name).max(8);
     for row in difference.rows.iter().take(limit) {
         let [before, after] = difference.shares(row.own).map(|share| share * 100.0);
         let [all_before, all_after] = difference.shares(row.total).map(|share| share * 100.0);
@@ -58,13 +67,19 @@ fn text(
             it if it <= -0.005 => screen.palette.good,
             _ => screen.palette.module,
         };
+        let module = row.module.as_deref();
+        let module = module.filter(|_| screen.columns() >= MIN_WIDE);
+        let module = module.map(|path| screen.text(path.rsplit('/').next().unwrap_or_default()));
+        let of_module = module.as_deref().map_or(0, |it| it.chars().count() + 4);
         let name = screen.text(&row.name);
-        let name = screen.cut_row(by, &name, room);
-        write!(out, "{before:>8.2}% {after:>8.2}% ")?;
+        let name = screen.cut_row(by, &name, room.saturating_sub(of_module).max(8));
+        if has_before {
+            write!(out, "{before:>8.2}% ")?;
+        }
+        write!(out, "{after:>8.2}% ")?;
         write!(out, "{style}{own:>+9.2}{style:#} {total:>+9.2}  {name}")?;
-        if let Some(module) = &row.module {
-            let file = module.rsplit('/').next().unwrap_or_default();
-            write!(out, "  {dim}({}){dim:#}", screen.text(file))?;
+        if let Some(module) = module {
+            write!(out, "  {dim}({module}){dim:#}")?;
         }
         writeln!(out)?;
     }
