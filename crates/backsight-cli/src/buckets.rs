@@ -14,7 +14,7 @@ use backsight_types::BuildId;
 use indicatif::ProgressBar;
 
 use crate::failure::{WithWayOut, complain};
-use crate::fetch_cache::FetchCache;
+use crate::fetch_cache::{FetchCache, ServerTimes};
 use crate::file_counts::file_counts;
 use crate::progress;
 
@@ -33,6 +33,9 @@ pub(crate) fn make(url: &BucketUrl, cache: &FetchCache) -> Result<BucketFetcher,
     options.offline = cache.offline;
     options.file_bytes = cache.largest_of_buckets().unwrap_or(options.file_bytes);
     options.progress = Some(Arc::new(BucketBars::default()));
+    let times = ServerTimes::of_environment()?;
+    options.stall_time = times.stall.unwrap_or(options.stall_time);
+    options.file_time = times.file.unwrap_or(options.file_time);
     BucketFetcher::new(options).map_err(|why| why.to_string())
 }
 

@@ -34,8 +34,8 @@ pub(crate) struct FetchCache {
 /// too. 0 is no limit.
 const MAX_SIZE_VARIABLE: &str = "DEBUGINFOD_MAXSIZE";
 
-/// The variable for the seconds in which a server must send 100 KB, which elfutils' client has, too.
-/// 0 is no limit.
+/// The variable for the seconds in which a server must send 100 KB, and a bucket anything, which
+/// elfutils' client has for servers. 0 is no limit.
 const TIMEOUT_VARIABLE: &str = "DEBUGINFOD_TIMEOUT";
 
 /// The same for the seconds that a file may take.
@@ -44,7 +44,7 @@ const MAX_TIME_VARIABLE: &str = "DEBUGINFOD_MAXTIME";
 /// No limit: longer than anybody waits.
 const NO_TIME_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How long servers are waited for, as variables say; `None` for the defaults.
+/// How long servers and buckets are waited for, as variables say; `None` for the defaults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerTimes {
     pub(crate) stall: Option<Duration>,

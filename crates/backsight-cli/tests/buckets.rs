@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::{Ran, backsight, run};
 use tempfile::TempDir;
@@ -251,6 +252,41 @@ fn a_bucket_that_fails_is_left_and_servers_are_asked_next() {
         ran.stderr.contains("debuginfod: files: 1 fetched"),
         "{ran:?}"
     );
+}
+
+/// The variables that bound the waiting for servers also bound that for buckets.
+#[test]
+fn a_bucket_that_stalls_is_left_after_the_time_of_the_variables() {
+    let Some(programs) = Programs::new() else {
+        return skip("no cc or objcopy");
+    };
+    let ask = |variable: &str, value: &str, reply: Reply| {
+        let bucket = Stub::new(move |_| reply.clone());
+        let env = [
+            ("AWS_ENDPOINT_URL", &*bucket.url()),
+            ("AWS_SKIP_SIGNATURE", "true"),
+            (variable, value),
+        ];
+        let begun = Instant::now();
+        let ran = programs.symbolize("aa", "s3://slow", &[], &env);
+        (ran, begun.elapsed())
+    };
+    let slow = Reply::Slow(vec![0; 6000], Duration::from_secs(1));
+    for (variable, reply) in [
+        ("DEBUGINFOD_TIMEOUT", Reply::Silence),
+        ("DEBUGINFOD_MAXTIME", slow),
+    ] {
+        let (ran, took) = ask(variable, "1", reply);
+        assert!(ran.stderr.contains("s3://slow: files: "), "{ran:?}");
+        assert!(ran.stderr.contains("failed; "), "{ran:?}");
+        // Without the variable, 90 seconds and more.
+        assert!(
+            took < Duration::from_secs(60),
+            "{variable}: {took:?} {ran:?}"
+        );
+        let (ran, _) = ask(variable, "soon", Reply::Silence);
+        ran.fails(1, &[variable, "\"soon\"", "number of seconds"]);
+    }
 }
 
 /// A profile of 300 samples in the first program and one in the second.

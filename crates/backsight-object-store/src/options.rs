@@ -31,7 +31,8 @@ pub struct BucketOptions {
     pub file_time: Duration,
     /// Bytes of one file. Default: 4 GiB.
     pub file_bytes: u64,
-    /// How often a request is repeated after a failure of the server. Default: 2.
+    /// How often a request is repeated after a failure of the server, unless it took as long as
+    /// [`stall_time`](Self::stall_time). Default: 2.
     pub retries: usize,
     /// After this many failures of the server in a row, it is no longer asked. Default: 3.
     pub failures: u32,

@@ -53,7 +53,8 @@ impl Remote {
         let retry = RetryConfig {
             backoff: BackoffConfig::default(),
             max_retries: options.retries,
-            retry_timeout: RETRY_TIME.min(options.file_time),
+            // Who was silent for that long once, is not waited for as long again.
+            retry_timeout: RETRY_TIME.min(options.file_time).min(options.stall_time),
         };
         let connector = UreqConnector::new(options);
         let requests = connector.requests();
