@@ -5,7 +5,9 @@ mod common;
 use common::{backends, json, of_type, run};
 use serde_json::Value;
 use testkit::archived::{ArchiveShape, Archived, LIBRARIES, archived, archived_as, member};
+use testkit::child::Child;
 use testkit::skip;
+use testkit::tools::readelf_segments;
 
 fn made() -> Option<Archived> {
     let made = archived();
@@ -242,4 +244,96 @@ fn an_archive_that_cannot_be_read_is_said_of_a_live_process() {
         ran.fails(0, &[&format!("{archive}: {words}")]);
         assert_eq!(ran.stderr.matches(words).count(), 1, "{command}: {ran:?}");
     }
+}
+
+/// As a loader maps them: all of each, at the addresses of its program headers. Who may not use
+/// `map_files` has the build IDs from the process's memory.
+#[test]
+fn the_members_of_a_deleted_archive_have_their_build_ids() {
+    let Some(archived) = made() else { return };
+    let archive = std::fs::read(archived.archive()).expect("readable");
+    let mut child = Child::spawn();
+    let mut addresses = Vec::new();
+    for (number, name) in LIBRARIES.iter().enumerate() {
+        let library = archived.dir().join(format!("lib{name}.so"));
+        let bytes = std::fs::read(&library).expect("readable");
+        let found = archive.windows(bytes.len()).position(|it| it == bytes);
+        let start = u64::try_from(found.expect("it is stored")).expect("64 bits");
+        let segments = readelf_segments(&library).expect("readelf");
+        let end = segments.iter().map(|it| it.virt + it.memory_size).max();
+        let pages = end.expect("segments").next_multiple_of(0x1000);
+        let base = child.anon("---p", pages).start;
+        for it in &segments {
+            let (page, into) = (it.virt & !0xfff, it.virt & 0xfff);
+            let perms = if it.flags.contains('E') {
+                "r-xp"
+            } else {
+                "r--p"
+            };
+            let from = start + it.offset - into;
+            let size = it.file_size + into;
+            child.map_at(base + page, archived.archive(), perms, from..from + size);
+        }
+        let code = segments.iter().find(|it| it.flags.contains('E'));
+        let code = code.expect("it has code");
+        let function = archived.functions[number] - code.offset + code.virt;
+        addresses.push(format!("{:#x}", base + function));
+    }
+    std::fs::remove_file(archived.archive()).expect("ours");
+    let pid = child.pid().to_string();
+    let mut shown = Vec::new();
+    for backend in backends() {
+        let args = [
+            "normalize",
+            "-p",
+            &pid,
+            "--map-files=never",
+            "--format",
+            "json",
+        ];
+        let more = ["--backend", backend, &addresses[0], &addresses[1]];
+        let capture = run([&args[..], &more].concat()).stdout;
+        let lines = json(&capture);
+        let (modules, answers) = (of_type(&lines, "module"), of_type(&lines, "address"));
+        for (number, answer) in answers.iter().enumerate() {
+            let (_, id) = of_library(&archived, number);
+            let module = modules.iter().find(|it| it["index"] == answer["module"]);
+            let module = module.unwrap_or_else(|| panic!("{backend}: {capture}"));
+            assert_eq!(module["build_id"], id.as_str(), "{backend}: {capture}");
+            assert_eq!(module["from_memory"], true, "{backend}: {capture}");
+            assert_eq!(module["deleted"], true, "{backend}: {capture}");
+            let offset = format!("{:#x}", archived.functions[number]);
+            assert_eq!(
+                answer["file_offset"],
+                offset.as_str(),
+                "{backend}: {capture}"
+            );
+        }
+        shown.push((modules.len(), answers.len()));
+        // With the libraries in a directory, by build ID, the names are there.
+        let input = archived.dir().join("deleted.ndjson");
+        std::fs::write(&input, &capture).expect("written");
+        let store = archived.dir().join("store");
+        for name in LIBRARIES {
+            let library = archived.dir().join(format!("lib{name}.so"));
+            let library = library.display().to_string();
+            run([
+                "store",
+                "add",
+                "--store",
+                &store.display().to_string(),
+                &library,
+            ])
+            .ok();
+        }
+        let (input, store) = (input.display().to_string(), store.display().to_string());
+        let named = run(["symbolize", "-i", &input, "--debug-dir", &store]).stdout;
+        for name in LIBRARIES {
+            assert!(
+                named.contains(&format!("spin_{name}")),
+                "{backend}: {named}"
+            );
+        }
+    }
+    assert!(shown.iter().all(|it| *it == (2, 2)), "{shown:?}");
 }

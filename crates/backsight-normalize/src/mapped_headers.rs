@@ -4,6 +4,8 @@
 //! maps the beginning of an ELF file too, and there are its program headers and usually its
 //! build ID. With these, a debug directory or a server can name the addresses.
 //!
+//! A library inside an archive (APK) begins elsewhere in its file.
+//!
 //! ```text
 //!   r--p offset 0       ELF header, program headers, build ID note
 //!   r-xp offset 0x1000  the VMA of the address: the headers must load it exactly here
@@ -39,6 +41,39 @@ pub(crate) fn read(
     (headers.build_id.is_none_or(is_its)
         && load_bias::are_of_one_load(&headers.segments, &first, vma))
     .then_some(headers)
+}
+
+/// Returns the headers of the library that is mapped from inside an archive, and where it begins in
+/// the file: below `vma`, without a gap, is a VMA of the same file that begins with headers which
+/// load `vma` where it is. Nothing says what the archive calls it.
+pub(crate) fn of_member(process: &OpenProcess<'_>, vma: &Vma) -> Option<(Headers, u64)> {
+    let mut first = *vma;
+    for _ in 0..MAX_BELOW {
+        if let Some(headers) = member_headers(process, &first, vma) {
+            return Some((headers, first.offset.0));
+        }
+        let below = Query::covering(AbsAddr(first.start.0.checked_sub(1)?));
+        let below = process.maps.query(below).ok().flatten()?;
+        if (below.inode, below.device) != (vma.inode, vma.device) {
+            return None;
+        }
+        first = below;
+    }
+    None
+}
+
+fn member_headers(process: &OpenProcess<'_>, first: &Vma, vma: &Vma) -> Option<Headers> {
+    let start = first.offset.0;
+    let inside = |it: &Vma| {
+        let offset = it.offset.0.checked_sub(start)?;
+        let mut it = *it;
+        it.offset = FileOffset(offset);
+        Some(it)
+    };
+    let (first, vma) = (inside(first)?, inside(vma)?);
+    let bytes = memory::read(process, first.start, first.range().size().min(MAX_SIZE))?;
+    let headers = Headers::parse(bytes.as_slice()).ok()?;
+    load_bias::are_of_one_load(&headers.segments, &first, &vma).then_some(headers)
 }
 
 /// Returns the VMA of the beginning of the file. Most linkers keep file offsets and virtual

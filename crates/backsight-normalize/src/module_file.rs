@@ -76,6 +76,12 @@ pub(crate) fn learn(
             if let Some(headers) = mapped_headers::read(process, vma, by_kernel) {
                 take(options, headers, by_kernel, learnt);
                 learnt.module.from_memory = true;
+            } else if let Some((headers, start)) = mapped_headers::of_member(process, vma) {
+                learnt.member = Some(start..end_of_file(&headers, start));
+                // What the kernel read is of what the file begins with.
+                learnt.module.build_id = None;
+                take(options, headers, None, learnt);
+                learnt.module.from_memory = true;
             }
             return None;
         }
@@ -126,6 +132,13 @@ fn take(
         learnt.module.arch = Some(headers.arch);
         learnt.module.segments = Some(headers.segments);
     }
+}
+
+/// Returns where a library ends that begins at `start` of its archive, as far as it is loaded.
+fn end_of_file(headers: &Headers, start: u64) -> u64 {
+    let segments = headers.segments.as_slice().iter();
+    let ends = segments.map(|it| it.file_offset.0.saturating_add(it.file_size));
+    start.saturating_add(ends.max().unwrap_or_default())
 }
 
 /// Whether a VMA has bytes of one of the file's segments.
