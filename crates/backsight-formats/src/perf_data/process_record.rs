@@ -177,14 +177,21 @@ const IMAGE_REACH: u64 = 256 << 20;
 
 /// Corrects the mapping of the kernel's image. It starts at `_text`, whose address is recorded as
 /// the offset; old versions of perf record a start of 0. Newer versions do not record permissions.
+/// Without the name of that symbol and without an address, nothing is known of the image.
 fn as_kernel(mapping: &mut Mmap) {
     const IMAGE: &[u8] = b"[kernel.kallsyms]";
     mapping.perms = Perms::READ | Perms::EXECUTE;
     if mapping.name.starts_with(IMAGE) {
+        let is_of_symbol = mapping.name.len() > IMAGE.len();
         mapping.name.truncate(IMAGE.len());
         let text = AbsAddr(mapping.offset.0);
         if mapping.range.contains(text) {
             mapping.range.start = text;
+        }
+        if !is_of_symbol && mapping.range.start == AbsAddr(0) {
+            // The recorder did not know where the image is: what it wrote is no mapping.
+            mapping.range.end = mapping.range.start;
+            return;
         }
         let reach = AbsAddr(mapping.range.start.0.saturating_add(IMAGE_REACH));
         mapping.range.end = mapping.range.end.max(reach);
@@ -237,6 +244,17 @@ mod tests {
         assert_eq!(image.name, b"[kernel.kallsyms]");
         // `start_kernel` of a kernel of 2026, in the call chain of each idle processor.
         assert!(image.range.contains(AbsAddr(0xffff_ffff_8378_423d)));
+        // `perf` could not read the symbols.
+        let mut unknown = Mmap {
+            range: AbsRange {
+                start: AbsAddr(0),
+                end: AbsAddr(u64::MAX),
+            },
+            name: b"[kernel.kallsyms]".to_vec(),
+            ..Mmap::default()
+        };
+        as_kernel(&mut unknown);
+        assert_eq!(unknown.range.size(), 0);
         // The vsyscall page, which is not part of the image.
         assert!(!image.range.contains(AbsAddr(0xffff_ffff_ff60_0000)));
     }
