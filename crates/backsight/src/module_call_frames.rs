@@ -1,6 +1,9 @@
 //! The call frame information of a module, used to unwind stacks in its code.
 
+use std::fs::File;
+
 use backsight_files::{ArchiveMember, FilePart};
+use backsight_symbolize::Options;
 use backsight_types::{Module, ModuleKind};
 use backsight_unwind::CallFrames;
 
@@ -20,19 +23,31 @@ pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     module.segments.as_ref()?;
     let file = files.open(module).ok()?;
     let member = ArchiveMember::of_path(&file, Some(path_of(module))).ok()?;
-    let mut frames = match member {
+    let frames = match member {
         None => CallFrames::read(&file)?,
         Some(member) => CallFrames::read(FilePart::new(&file, member.range))?,
     };
+    let debug_file = || files.open_debug_file(&file, module);
+    Some(completed(frames, module, debug_file, files.symbols()))
+}
+
+/// Adds to what a module's own file has: the `.debug_frame` of its debug file, and the rules of its
+/// Breakpad symbol file.
+pub(crate) fn completed(
+    mut frames: CallFrames,
+    module: &Module,
+    debug_file: impl FnOnce() -> Option<File>,
+    symbols: &Options,
+) -> CallFrames {
     // `strip` removes `.debug_frame` but keeps `.eh_frame`, which may cover only a few
     // functions.
     if !frames.has_debug_frame()
-        && let Some(debug_file) = files.open_debug_file(&file, module)
+        && let Some(debug_file) = debug_file()
     {
         frames.add_debug_file(debug_file);
     }
-    match symbol_file_rows(module, files, frames.machine()) {
-        Some(rows) => Some(frames.with_row_source(rows)),
-        None => Some(frames),
+    match symbol_file_rows(module, symbols, frames.machine()) {
+        Some(rows) => frames.with_row_source(rows),
+        None => frames,
     }
 }

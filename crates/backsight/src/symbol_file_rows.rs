@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use backsight_symbolize::{CfiRow, CfiRule, SymbolFile};
+use backsight_symbolize::{CfiRow, CfiRule, Options, SymbolFile};
 use backsight_types::{Module, VirtOffset};
 use backsight_unwind::{CallerValue, Machine, RowSource, SourceRow};
-
-use crate::find::ModuleFiles;
 
 /// The rules of one module.
 #[derive(Debug)]
@@ -18,10 +16,9 @@ struct SymbolFileRows {
 /// Returns the unwinding rules of a module's symbol file, if there is one and it has any.
 pub(crate) fn symbol_file_rows(
     module: &Module,
-    files: &ModuleFiles,
+    options: &Options,
     machine: Machine,
 ) -> Option<Arc<dyn RowSource>> {
-    let options = files.symbols();
     let all = options.symbol_files.as_ref()?;
     // Why there is none is told by `SymbolFiles::problems`.
     let found = all.find(&module.build_id?, options.access, &options.limits);

@@ -9,6 +9,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use vma_query::{Error, Snapshot};
 
 use crate::find::path_of;
+use crate::module_call_frames::completed;
 
 /// The files of a live process whose call frame information was read.
 #[derive(Debug)]
@@ -100,12 +101,16 @@ fn call_frames(
     let whole = || Some(0..file.metadata().ok()?.len());
     let range = known.member.clone().or_else(whole)?;
     // By offset: the members of an archive share its file.
-    let mut frames = CallFrames::read(FilePart::new(file, range))?;
-    if frames.is_empty() {
-        let path = path_of(&known.module);
-        if let Some(debug_file) = backsight_symbolize::open_debug_file(file, Some(path), symbols) {
-            frames.add_debug_file(debug_file);
+    let frames = CallFrames::read(FilePart::new(file, range))?;
+    let is_empty = frames.is_empty();
+    let debug_file = || {
+        let path = Some(path_of(&known.module));
+        if is_empty {
+            return backsight_symbolize::open_debug_file(file, path, symbols);
         }
-    }
-    Some(frames)
+        // Of all that is mapped: no server is asked for files of modules that are in no stack.
+        let local = symbols.clone().with_fetchers(Vec::new());
+        backsight_symbolize::open_debug_file(file, path, &local)
+    };
+    Some(completed(frames, &known.module, debug_file, symbols))
 }

@@ -56,8 +56,8 @@ pub struct LiveStacks {
 }
 
 impl LiveStacks {
-    /// Opens a process. `symbols` says where the debug file of a program without any call frame
-    /// information of its own is looked for.
+    /// Opens a process. `symbols` says where debug files and Breakpad symbol files are looked for:
+    /// for code without call frame information in its own file.
     ///
     /// # Errors
     /// If there is no such process, or its memory map may not be read.
