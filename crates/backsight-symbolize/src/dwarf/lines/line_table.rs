@@ -138,11 +138,15 @@ impl<'d> LineTable<'d> {
         loop {
             let first = self.rows.len();
             let mut full = false;
-            let mut begin = None;
+            let (mut begin, mut is_misplaced) = (None, false);
             let stop = program.sequence(|row| {
                 let into = row.addr.checked_sub(*begin.get_or_insert(row.addr));
-                // No sequence spans 4 GiB; what a forged one has behind that is lost.
-                let Some(into) = into.and_then(|into| u32::try_from(into).ok()) else {
+                // No sequence spans 4 GiB, and none goes back: what a forged one has there is lost.
+                let last = self.rows.get(first..).and_then(<[_]>::last);
+                let least = last.map_or(0, |last| last.into);
+                let into = into.and_then(|into| u32::try_from(into).ok());
+                let Some(into) = into.filter(|into| *into >= least) else {
+                    is_misplaced = true;
                     return;
                 };
                 let new = SequenceRow {
@@ -163,8 +167,16 @@ impl<'d> LineTable<'d> {
             if full {
                 return Err(Fault::Limit);
             }
+            if is_misplaced {
+                damage.note();
+            }
             match stop {
                 Ok(ProgramStop::Sequence(end)) => {
+                    let last = self.rows.get(first..).and_then(<[_]>::last);
+                    let last = begin
+                        .zip(last)
+                        .map(|(at, last)| at.saturating_add(last.into.into()));
+                    let end = last.map_or(end, |last| program.sound_end(last, end, elf));
                     let begin = begin.map(|begin| {
                         let start = program.set_to();
                         let start = start.filter(|start| begin < *start && *start < end);

@@ -11,6 +11,7 @@ use gimli::{LineProgramHeader, Reader};
 use crate::dwarf::die::cursor::DwarfCursor;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
+use crate::elf::ElfFile;
 
 /// A program that has run up to the end of some sequence.
 #[derive(Debug)]
@@ -28,8 +29,11 @@ pub(in crate::dwarf) struct LineProgram<'d> {
     line_range: u8,
     /// 2^16 / `line_range`, rounded up: exact for quotients of 8 bits.
     inverse_range: u32,
-    /// Whether the operands of an extended opcode did not fit the length it has.
+    /// Whether the operands of an extended opcode did not fit the length it has, or an address
+    /// went back between rows.
     has_misfits: bool,
+    /// Whether an address went back between rows of the last sequence.
+    went_back: bool,
     /// The address that the sequence was set to last.
     set_to: Option<u64>,
     /// The files that opcodes defined, behind those of the header.
@@ -95,6 +99,7 @@ impl<'d> LineProgram<'d> {
             line_range,
             inverse_range: 0x1_0000_u32.div_ceil(u32::from(line_range.max(1))),
             has_misfits: false,
+            went_back: false,
             set_to: None,
             defined: Vec::new(),
         }
@@ -118,12 +123,13 @@ impl<'d> LineProgram<'d> {
             has_rows: false,
         };
         self.set_to = None;
+        self.went_back = false;
         while !self.cursor.is_empty() {
             let opcode = self.cursor.byte()?;
             if let Some(adjusted) = opcode.checked_sub(self.opcode_base) {
                 let (advance, line) = self.split(adjusted);
                 registers.advance_line(self.line_base.wrapping_add(line.into()));
-                self.advance(&mut registers, advance.into())?;
+                self.advance(&mut registers, advance.into());
                 if !registers.tombstone {
                     registers.has_rows = true;
                     found(registers.row);
@@ -155,9 +161,9 @@ impl<'d> LineProgram<'d> {
     }
 
     #[inline]
-    fn advance(&self, registers: &mut LineRegisters, operations: u64) -> Result<(), Fault> {
+    fn advance(&mut self, registers: &mut LineRegisters, operations: u64) {
         if registers.tombstone {
-            return Ok(());
+            return;
         }
         let instructions = if self.max_operations == 1 {
             operations
@@ -166,29 +172,32 @@ impl<'d> LineProgram<'d> {
             registers.operation = all.checked_rem(self.max_operations).unwrap_or(0);
             all.checked_div(self.max_operations).unwrap_or(0)
         };
-        self.add(registers, self.min_length.wrapping_mul(instructions))
+        self.add(registers, self.min_length.wrapping_mul(instructions));
     }
 
     #[inline]
-    fn add(&self, registers: &mut LineRegisters, bytes: u64) -> Result<(), Fault> {
+    fn add(&mut self, registers: &mut LineRegisters, bytes: u64) {
         let addr = registers.row.addr.checked_add(bytes);
         let addr = addr.filter(|addr| addr & !self.address_mask == 0);
         registers.row.addr = match addr {
             Some(addr) => addr,
-            None => self.back(registers, bytes)?,
+            None => self.back(registers, bytes),
         };
-        Ok(())
     }
 
     /// Returns the address that so many bytes lead to if they are a negative number.
     ///
     /// `perf inject --jit` writes the distance from a function's start to its first row so, if
-    /// the row is of a header before the function. Between rows, addresses never go down.
+    /// the row is of a header before the function. Between rows, addresses never go down, but it
+    /// also writes what node has freed and calls lines: rows anywhere, among sound ones.
     #[cold]
-    fn back(&self, registers: &LineRegisters, bytes: u64) -> Result<u64, Fault> {
+    fn back(&mut self, registers: &LineRegisters, bytes: u64) -> u64 {
         let addr = registers.row.addr.wrapping_add(bytes) & self.address_mask;
-        let goes_back = !registers.has_rows && addr < registers.row.addr;
-        goes_back.then_some(addr).ok_or(Fault::Malformed)
+        if registers.has_rows || addr >= registers.row.addr {
+            self.went_back = true;
+            self.has_misfits = true;
+        }
+        addr
     }
 
     #[inline]
@@ -196,19 +205,19 @@ impl<'d> LineProgram<'d> {
         match gimli::DwLns(opcode) {
             gimli::DW_LNS_advance_pc => {
                 let operations = self.cursor.uleb()?;
-                self.advance(registers, operations)?;
+                self.advance(registers, operations);
             }
             gimli::DW_LNS_advance_line => registers.advance_line(self.cursor.sleb()?),
             gimli::DW_LNS_set_file => registers.row.file = self.cursor.uleb()?,
             gimli::DW_LNS_set_column => registers.row.column = self.cursor.uleb()?,
             gimli::DW_LNS_const_add_pc => {
                 let (operations, _) = self.split(u8::MAX.wrapping_sub(self.opcode_base));
-                self.advance(registers, operations.into())?;
+                self.advance(registers, operations.into());
             }
             gimli::DW_LNS_fixed_advance_pc => {
                 let bytes = self.cursor.number(2)?;
                 if !registers.tombstone {
-                    self.add(registers, bytes)?;
+                    self.add(registers, bytes);
                     registers.operation = 0;
                 }
             }
@@ -286,8 +295,23 @@ impl<'d> LineProgram<'d> {
         self.set_to
     }
 
+    /// Returns where the last sequence ends, whose last row is at `last`. If some rows led anywhere,
+    /// so may `end`: it counts if it is in the same code; else that code's end does, if the
+    /// sequence was set to its start.
+    pub(in crate::dwarf) fn sound_end(&self, last: u64, end: u64, elf: &ElfFile) -> u64 {
+        if !self.went_back {
+            return end;
+        }
+        let mut ranges = elf.code_ranges();
+        match ranges.find(|(begin, end)| *begin <= last && last < *end) {
+            Some((_, code_end)) if last < end && end <= code_end => end,
+            Some((code, code_end)) if self.set_to == Some(code) => code_end,
+            _ => last,
+        }
+    }
+
     /// Returns whether the operands of an extended opcode did not fit the length that it
-    /// has, so far. Rows count all the same.
+    /// has, or an address went back, so far. Rows count all the same.
     pub(in crate::dwarf) fn has_misfits(&self) -> bool {
         self.has_misfits
     }
