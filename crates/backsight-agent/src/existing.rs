@@ -79,6 +79,7 @@ impl ExistingProcesses {
                     b"" => b"//anon".to_vec(),
                     name => name.to_vec(),
                 },
+                inferred: false,
             };
             record::mapping(out, about, &mapping);
         }

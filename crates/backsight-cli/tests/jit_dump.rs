@@ -312,7 +312,8 @@ fn erlang_has_the_lines_that_perf_writes() {
     let (direct, of_files) = (places(&lines), places(&of_files));
     let others: Vec<_> = of_files.difference(&direct).collect();
     assert!(others.is_empty(), "{others:?}");
-    // Not all: decision 0026 has what is missing. On a busy machine it was a fifth.
+    // Not all: decision 0026 has what is missing. On a busy machine it was a fifth: what runs
+    // before the dump has it.
     let missing: Vec<_> = direct.difference(&of_files).collect();
     assert!(missing.len() * 2 < direct.len(), "{missing:?}");
     let modules = of_type(&lines, "module");
@@ -321,6 +322,13 @@ fn erlang_has_the_lines_that_perf_writes() {
         let module = place["module"].as_u64().map(|at| &modules[at as usize]);
         let frame = &place["frames"][0];
         if module.is_none_or(|module| module["kind"] != "anonymous") || frame.is_null() {
+            continue;
+        }
+        let (at, path) = (&place["file_offset"], &module.unwrap()["path"]);
+        let key = format!("{at} {} {path} {}", place["lookup"], place["frames"]);
+        // On a busy machine, code may run before the dump has it: then it has its name by the
+        // perf map, which has no lines, and perf has nothing there.
+        if frame["line"].is_null() && missing.iter().any(|it| **it == key) {
             continue;
         }
         let offset = place["file_offset"].as_str().unwrap();

@@ -31,7 +31,7 @@ use crate::process::OpenProcess;
 
 /// How many anonymous VMAs in a row may lie between two VMAs of the file: `madvise` and
 /// `mprotect` may have split the copy.
-const MAX_RUN: usize = 8;
+pub(crate) const MAX_RUN: usize = 8;
 
 /// The size of a part whose bytes are compared.
 const SAMPLE: u64 = 4096;

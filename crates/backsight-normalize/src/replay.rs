@@ -19,6 +19,7 @@
 //! No files are opened: modules have only what the records say.
 
 mod gone;
+mod moved_text;
 mod piece;
 mod process;
 mod retention;
@@ -190,12 +191,16 @@ impl Replay {
             let piece = pieces.entry(record.pid).or_insert_with(|| process.begin());
             let others = self.mappings.saturating_sub(process.space.len());
             step.apply(&mut process.space);
+            let inferred = moved_text::steps(record, &process.space, &mut self.modules);
+            inferred.iter().for_each(|it| it.apply(&mut process.space));
             if others.saturating_add(process.space.len()) > self.max_mappings {
                 step = Step::Lose(Reason::Limit);
                 step.apply(&mut process.space);
             }
             self.mappings = others.saturating_add(process.space.len());
             piece.steps.push((record.time_ns, step));
+            let inferred = inferred.into_iter();
+            (piece.steps).extend(inferred.map(|step| (record.time_ns, step)));
         }
         for (place, sample) in samples.iter().enumerate() {
             let piece = pieces.entry(sample.pid).or_insert_with(|| {

@@ -10,9 +10,9 @@ use crate::address_space::Mapped;
 use crate::image::NormalizedModule;
 use crate::module_identity::shown;
 
-/// A file's identity in a record: name, device, inode, build ID. A record with a build ID
+/// A file's identity in a record: name, device, inode, build ID, inferred. A record with a build ID
 /// may have neither device nor inode, so the name is needed to distinguish files.
-type RecordedIdentity = (Vec<u8>, Device, u64, Option<BuildId>);
+type RecordedIdentity = (Vec<u8>, Device, u64, Option<BuildId>, bool);
 
 /// The modules in the order in which they first occur in records.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +110,8 @@ impl TraceModules {
                 .with_deleted(deleted)
                 .with_device(device)
                 .with_inode(inode)
-                .with_build_id(build_id);
+                .with_build_id(build_id)
+                .with_inferred(mapping.inferred);
             self.modules.push(NormalizedModule {
                 module,
                 member: None,
@@ -127,7 +128,8 @@ fn identity(mapping: &Mmap) -> RecordedIdentity {
         device,
         inode,
         build_id,
+        inferred,
         ..
     } = *mapping;
-    (mapping.name.clone(), device, inode, build_id)
+    (mapping.name.clone(), device, inode, build_id, inferred)
 }

@@ -39,6 +39,7 @@ fn record(pid: u32, start: u64, by_build_id: bool) -> Mmap {
         inode,
         build_id,
         name: path.into_bytes(),
+        inferred: false,
     }
 }
 

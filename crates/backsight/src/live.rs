@@ -189,6 +189,7 @@ impl Live {
     ) -> Result<Lookups<'static>, LiveError> {
         let (addrs, lookups): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         self.normalize(&addrs)?;
+        LiveJit::without_file(&mut self.outcomes, self.session.modules());
         let anonymous = Outcome::Unresolved(Reason::Anonymous);
         if self.outcomes.contains(&anonymous)
             && let Some(maps) = self.session.maps()

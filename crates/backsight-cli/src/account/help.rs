@@ -66,7 +66,11 @@ pub(super) fn reason_advice(reason: Option<Reason>) -> Option<&'static str> {
              -fno-omit-frame-pointer",
         ),
         Reason::Anonymous => Some("code generated at run time has no file"),
-        Reason::Kernel => Some("perf records the kernel's mappings only for root"),
+        Reason::Kernel => Some(
+            "the recording does not say where the kernel's image is ([kernel.kallsyms]_text): perf \
+             writes that only if it may read the addresses in /proc/kallsyms (as root, or with \
+             kernel.kptr_restrict=0)",
+        ),
         _ => None,
     }
 }

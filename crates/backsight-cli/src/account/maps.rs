@@ -110,7 +110,14 @@ pub(super) fn advice(all: &[MapUse], path: &[u8]) -> String {
     let Some((path, read)) = read else {
         return match own().any(|used| used.read != Err(MapRefusal::Missing)) {
             true => "its list of names, which is not read,".to_owned(),
-            false => NAMES.to_owned(),
+            false => match pid {
+                Some(pid) => format!(
+                    "{NAMES}, as /tmp/perf-{pid}.map or beside the recording (a program in a \
+                     container writes it to its own /tmp, with its number there: copy it beside \
+                     the recording as perf-{pid}.map)"
+                ),
+                None => NAMES.to_owned(),
+            },
         };
     };
     let path = path.display();

@@ -60,7 +60,9 @@ impl Report<'_> {
             return false;
         }
         let nameless = self.0.names.as_ref().map_or(0, FrameCounts::nameless);
+        let inferred = self.0.names.as_ref().map_or(0, FrameCounts::inferred);
         nameless.saturating_mul(20) > self.0.frames
+            || inferred > 0
             || !self.0.left_out.others.is_empty()
             || self.0.left_out.maps.iter().any(maps::lacks_something)
     }
@@ -102,6 +104,14 @@ impl Report<'_> {
         }
         lines.extend(self.short_stacks());
         lines.extend(maps::lines(&self.0.left_out.maps));
+        let inferred = self.0.names.as_ref().map_or(0, FrameCounts::inferred);
+        if inferred > 0 {
+            lines.push(format!(
+                "{} of all frames are in text that its program moved to memory without a file: \
+                 the file is inferred from what is mapped around it",
+                self.share(inferred)
+            ));
+        }
         let Some(names) = self.0.names.as_ref().filter(|names| names.nameless() > 0) else {
             return lines;
         };
@@ -205,6 +215,7 @@ impl Report<'_> {
                     Some(json!({ "path": path, "reason": name(reason), "frames": count }))
                 });
             object.insert("frames_with_name".to_owned(), json!(names.named()));
+            object.insert("frames_inferred".to_owned(), json!(names.inferred()));
             object.insert("frames_without_name".to_owned(), Value::Object(reasons));
             object.insert("modules".to_owned(), modules.collect());
         }

@@ -106,6 +106,7 @@ impl LiveSource {
     fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
         let normalized = self.session.normalize(addrs, outcomes);
         normalized.map_err(|error| failure::process(self.pid, &error))?;
+        LiveJit::without_file(outcomes, self.session.modules());
         if outcomes.contains(&Outcome::Unresolved(Reason::Anonymous))
             && let Some(maps) = self.session.maps()
         {

@@ -30,6 +30,9 @@ pub struct Mmap {
     pub build_id: Option<BuildId>,
     /// The name from the kernel: a path, `[vdso]`, `//anon`, or empty.
     pub name: Vec<u8>,
+    /// The memory has no file. It was taken as the text of this one, which the program moved
+    /// there. No record says so.
+    pub inferred: bool,
 }
 
 impl Mmap {

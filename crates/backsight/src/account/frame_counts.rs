@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameCounts {
     named: u64,
+    inferred: u64,
     by_reason: HashMap<Option<Reason>, u64>,
     by_module: HashMap<(ModuleIdx, Option<Reason>), u64>,
 }
@@ -16,6 +17,10 @@ pub struct FrameCounts {
 impl FrameCounts {
     /// Counts a location `count` times: as named if one of its frames has a function.
     pub(super) fn add(&mut self, profile: &Profile, location: &Location, count: u64) {
+        let module = location.module.and_then(|module| profile.module(module));
+        if module.is_some_and(|module| module.inferred) {
+            self.add_inferred(count);
+        }
         let frames = profile.frames_of(location);
         if frames.iter().any(|frame| frame.function.is_some()) {
             self.add_named(count);
@@ -26,6 +31,10 @@ impl FrameCounts {
 
     pub(super) fn add_named(&mut self, count: u64) {
         self.named = self.named.saturating_add(count);
+    }
+
+    pub(super) fn add_inferred(&mut self, count: u64) {
+        self.inferred = self.inferred.saturating_add(count);
     }
 
     pub(super) fn add_nameless(
@@ -45,6 +54,12 @@ impl FrameCounts {
     /// Returns how many frames have a name.
     pub fn named(&self) -> u64 {
         self.named
+    }
+
+    /// Returns how many frames, with or without a name, are in memory without a file that was taken
+    /// as the text of one.
+    pub fn inferred(&self) -> u64 {
+        self.inferred
     }
 
     /// Returns how many frames have no name.

@@ -19,7 +19,8 @@ use super::left_out::LeftOut;
 /// Whether an address got a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum NameOutcome {
-    Named,
+    /// Whether it is in text that was moved, whose file was inferred.
+    Named(bool),
     Nameless(Option<ModuleIdx>, Option<Reason>),
 }
 
@@ -74,8 +75,9 @@ impl LineTally {
     pub fn address(&mut self, answer: &AddressLine<'_>) {
         let is_named = answer.frames.iter().any(|frame| frame.function.is_some());
         let module = answer.module.and_then(|index| self.modules.get(&index));
+        let known = module.and_then(|index| self.profile.module(*index));
         let outcome = match is_named {
-            true => NameOutcome::Named,
+            true => NameOutcome::Named(known.is_some_and(|module| module.inferred)),
             false => NameOutcome::Nameless(module.copied(), answer.reason),
         };
         let id = self.id_of(outcome);
@@ -149,8 +151,17 @@ impl LineTally {
             frames = frames.saturating_add(count);
             match *outcome {
                 _ if count == 0 => {}
-                NameOutcome::Named => names.add_named(count),
-                NameOutcome::Nameless(module, reason) => names.add_nameless(module, reason, count),
+                NameOutcome::Named(is_inferred) => {
+                    names.add_named(count);
+                    names.add_inferred(if is_inferred { count } else { 0 });
+                }
+                NameOutcome::Nameless(module, reason) => {
+                    names.add_nameless(module, reason, count);
+                    let module = module.and_then(|index| self.profile.module(index));
+                    if module.is_some_and(|module| module.inferred) {
+                        names.add_inferred(count);
+                    }
+                }
             }
         }
         let mut left_out = LeftOut::default();

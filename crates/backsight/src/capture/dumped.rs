@@ -77,6 +77,11 @@ impl Dumps {
         Some(MapUse { pid, path, read })
     }
 
+    /// Whether a process tells of its code.
+    pub(super) fn has(&self, pid: u32) -> bool {
+        self.by_pid.contains_key(&pid)
+    }
+
     /// A process has ended, and nothing more comes of it.
     pub(super) fn forget(&mut self, pid: u32) {
         self.by_pid.remove(&pid);

@@ -17,8 +17,9 @@ use super::injected::move_to_memory;
 use super::input::RecordingOptions;
 use super::kernel::RecordedKernel;
 use super::last_stacks::LastStacks;
-use super::live_files::{LiveFiles, VDSO};
-use super::made_code::{MadeCode, called_as_perf_does, is_made};
+use super::live_files::{LiveFiles, VDSO, is_for_code};
+use super::made_code::MadeCode;
+use super::made_memory::called_as_perf_does;
 use super::off_cpu::OffCpu;
 use super::piece::{Piece, Unwound};
 use super::spaces::LookupPids;
@@ -286,7 +287,7 @@ impl Capture {
                     self.archives.mapped(mapping, &self.files, trust_inodes);
                 }
                 (self.piece.places.made).dump_mapped(pid, mapping, &self.files);
-                if is_made(pid, mapping) {
+                if is_for_code(pid, mapping, self.live.as_mut()) {
                     called_as_perf_does(pid, mapping);
                     self.piece.places.made.mapped(pid);
                 }

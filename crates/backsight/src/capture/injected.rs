@@ -18,7 +18,7 @@ use backsight_types::trace::ChainEntry;
 use backsight_types::{
     AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::written::named;
 use crate::find::{ModuleFiles, path_of};
@@ -30,12 +30,19 @@ pub(super) struct InjectedCode {
     /// A file may be mapped at several addresses: code moves.
     located: HashMap<(ModuleIdx, AbsAddr, Lookup), LocationIdx>,
     symbolizer: Option<Symbolizer>,
+    /// Those whose lines are damaged.
+    damaged: HashSet<ModuleIdx>,
 }
 
 impl InjectedCode {
     /// Goes on with a profile that has no locations.
     pub(super) fn begin_profile(&mut self) {
         self.located.clear();
+    }
+
+    /// Returns how many functions that were named have a damaged list of lines.
+    pub(super) fn damaged(&self) -> u64 {
+        u64::try_from(self.damaged.len()).unwrap_or(u64::MAX)
     }
 
     /// Returns the location of a place that was named.
@@ -62,7 +69,7 @@ impl InjectedCode {
         if !is_one || known.unreadable.is_some() || !files.may_open() {
             return None;
         }
-        let frame = self.frame(entry, known, file_offset, strings, files)?;
+        let frame = self.frame(entry, (module, known), file_offset, strings, files)?;
         let frames = profile.add_frames([frame])?;
         let index = profile.add_location(Location {
             address: Some(entry.addr),
@@ -81,7 +88,7 @@ impl InjectedCode {
     fn frame(
         &mut self,
         entry: &ChainEntry,
-        module: &Module,
+        (index, module): (ModuleIdx, &Module),
         file_offset: FileOffset,
         strings: &mut Strings,
         files: &ModuleFiles,
@@ -108,6 +115,9 @@ impl InjectedCode {
         let id = symbolizer.add(input, module.build_id, module.segments.clone());
         let request = Request::new(id, Place::File(file_offset), lookup);
         let found = symbolizer.symbolize(&[request]).pop();
+        if !symbolizer.shortfalls(id).is_empty() {
+            self.damaged.insert(index);
+        }
         symbolizer.remove(id);
         let found = found?.ok()?;
         let function = found.physical()?;

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use backsight_elf::Headers;
 use backsight_normalize::{ModuleImage, NormalizedModule, Options, Session};
 use backsight_types::trace::Mmap;
-use backsight_types::{BuildId, ModuleKind, Outcome, Reason};
+use backsight_types::{AbsAddr, AbsRange, BuildId, ModuleKind, Outcome, Reason};
 use nix::sys::stat::{major, minor};
 
-use super::made_code::is_made;
+use super::made_memory::{is_in_memfd, is_made};
 use crate::find::ModuleFiles;
 use crate::held_files::RecordedAs;
 use crate::live::root_of;
@@ -42,6 +42,13 @@ impl LiveFiles {
             return;
         }
         if is_made(pid, mapping) {
+            match self.moved_text(pid, mapping, files) {
+                Some(text) => *mapping = text,
+                None => files.held_maps().look(pid),
+            }
+            return;
+        }
+        if is_in_memfd(pid, mapping) {
             files.held_maps().look(pid);
         }
         if mapping.as_path().is_none() {
@@ -68,6 +75,66 @@ impl LiveFiles {
             (None, Some(reason)) => files.held().refuse(recorded, reason),
             (None, None) => {}
         }
+    }
+
+    /// Whether a process has an ELF file there.
+    fn has_program(&mut self, pid: u32, mapping: &Mmap) -> bool {
+        let learnt = self.read(pid, mapping);
+        learnt.is_some_and(|learnt| learnt.module.segments.is_some())
+    }
+
+    /// Returns memory without a file as a mapping of the file whose text the process moved there,
+    /// if the process proves it, and keeps that file.
+    fn moved_text(&mut self, pid: u32, mapping: &Mmap, files: &ModuleFiles) -> Option<Mmap> {
+        let is_open = matches!(&self.last, Some((last, _)) if *last == pid);
+        if !is_open {
+            let options = Options::default().with_images(true);
+            self.last = Some((pid, Session::open(pid, options).ok()?));
+        }
+        let (_, session) = self.last.as_mut()?;
+        let AbsRange { start, end } = mapping.range;
+        let last = AbsAddr(end.0.checked_sub(1)?);
+        let mut outcomes = Vec::new();
+        session.normalize(&[start, last], &mut outcomes).ok()?;
+        let [first, at_end] = outcomes.try_into().ok()?;
+        let place = |outcome| match outcome {
+            Outcome::Located {
+                module,
+                file_offset,
+            } => Some((module, file_offset)),
+            _ => None,
+        };
+        let ((module, offset), (same, end)) = (place(first)?, place(at_end)?);
+        // All of it, as one piece.
+        let size = mapping.range.size();
+        if module != same || offset.checked_add(size.checked_sub(1)?) != Some(end) {
+            return None;
+        }
+        let known = session.modules().get(module.as_usize())?.clone();
+        session.release_images(0);
+        let NormalizedModule { module, image, .. } = known;
+        if !module.inferred {
+            return None;
+        }
+        let mut name = module.path;
+        if module.deleted {
+            name.extend_from_slice(b" (deleted)");
+        }
+        let text = Mmap {
+            range: mapping.range,
+            offset,
+            perms: mapping.perms,
+            device: module.device,
+            inode: module.inode,
+            build_id: module.build_id,
+            name,
+            inferred: true,
+        };
+        if let Some(ModuleImage::File(file)) = image {
+            let root = root_of(pid, None);
+            (files.held()).hold(RecordedAs::mapped(&text), file, Some(&root));
+        }
+        Some(text)
     }
 
     /// Returns the build ID of the vDSO of a process that is not of the host's kind, and keeps its
@@ -114,6 +181,13 @@ impl LiveFiles {
         session.release_images(0);
         Some(known)
     }
+}
+
+/// Whether a process makes code there, as far as its mapping tells, and the process if it lives: a
+/// file in memory may have a program in it.
+pub(super) fn is_for_code(pid: u32, mapping: &Mmap, live: Option<&mut LiveFiles>) -> bool {
+    let has_program = |live: &mut LiveFiles| live.has_program(pid, mapping);
+    is_made(pid, mapping) || is_in_memfd(pid, mapping) && !live.is_some_and(has_program)
 }
 
 /// The name of the vDSO in records.

@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use backsight_formats::perf_map::{LastLine, PerfMap, PerfMapEntry, pid_in_name};
 use backsight_profile::{Location, LocationIdx, Profile};
-use backsight_types::trace::{ChainEntry, Facts, KERNEL_PID, Mmap};
+use backsight_types::trace::{ChainEntry, Facts, Mmap};
 use backsight_types::{AddrKind, FileOffset, Module, ModuleIdx, ModuleKind, Reason, VirtOffset};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::dumped::Dumps;
 use super::nameless_code::NamelessCodes;
@@ -50,11 +50,13 @@ pub(super) struct MadeCode {
     /// Those that ended last, and made code.
     ended_makers: VecDeque<u32>,
     nameless: NamelessCodes,
+    /// Processes with moved text, which tell of no code.
+    mute: HashSet<u32>,
     /// Whether files have grown since a place was found to have no name.
     has_more: bool,
 }
 
-/// The lists whose use is told, at about 200 bytes each.
+/// The lists whose use is told, 200 bytes each.
 const MAX_USES: usize = 1 << 12;
 
 /// The processes that made code and have ended, whose numbers are known to have been used: what
@@ -69,7 +71,6 @@ pub(super) struct Made {
     offset: u64,
 }
 
-/// What is known of a process.
 #[derive(Clone, Copy, Debug, Default)]
 struct Program {
     /// When it began, if that was while it was recorded.
@@ -139,6 +140,7 @@ impl MadeCode {
     /// list read again.
     pub(super) fn begin_profile(&mut self) {
         self.nameless.clear();
+        self.mute.clear();
         for pid in std::mem::take(&mut self.ended) {
             self.maps.remove(&pid);
             self.dumps.forget(pid);
@@ -331,6 +333,32 @@ impl MadeCode {
         }
     }
 
+    /// Returns the module of the code that a process makes, if it tells of it.
+    pub(super) fn memory_of(
+        &mut self,
+        pid: u32,
+        profile: &Profile,
+        files: &ModuleFiles,
+    ) -> Option<ModuleIdx> {
+        if !self.reads_lists() || self.mute.contains(&pid) {
+            return None;
+        }
+        if !self.dumps.has(pid) && !self.maps.contains_key(&pid) {
+            let (map, said) = self.read(pid, files, self.last_line());
+            if said.read == Err(MapRefusal::Missing) {
+                self.mute.insert(pid);
+                return None;
+            }
+            self.uses.push(said);
+            self.maps.insert(pid, map);
+        }
+        let its = |module: &Module| {
+            module.kind == ModuleKind::Anonymous && pid_in_name(&module.path) == Some(pid)
+        };
+        let at = profile.modules.iter().position(its)?;
+        Some(ModuleIdx(u32::try_from(at).ok()?))
+    }
+
     fn map(&mut self, pid: u32, files: &ModuleFiles) -> Option<&PerfMap> {
         if !self.reads_lists() {
             return None;
@@ -368,31 +396,5 @@ impl MadeCode {
         };
         let since_1970 = wall.checked_sub(clock)?.checked_add(time_ns)?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(since_1970))
-    }
-}
-
-/// Whether a process makes code there: what `perf` takes for memory without a file.
-pub(super) fn is_made(pid: u32, mapping: &Mmap) -> bool {
-    let names: [&[u8]; 3] = [b"//anon", b"/anon_hugepage", b"/dev/zero"];
-    let is_anonymous = names.iter().any(|name| mapping.name.starts_with(name));
-    pid != KERNEL_PID && mapping.perms.is_executable() && is_anonymous
-}
-
-/// Calls memory as `perf` does, with addresses for offsets.
-pub(super) fn called_as_perf_does(pid: u32, mapping: &mut Mmap) {
-    *mapping = Mmap {
-        range: mapping.range,
-        perms: mapping.perms,
-        offset: FileOffset(mapping.range.start.0),
-        name: format!("/tmp/perf-{pid}.map").into_bytes(),
-        ..Mmap::default()
-    };
-}
-
-/// Tells memory that was called so from a file.
-pub(super) fn told_from_file(module: &mut Module) {
-    let is_file = module.inode != 0 || module.build_id.is_some();
-    if !is_file && pid_in_name(&module.path).is_some() {
-        module.kind = ModuleKind::Anonymous;
     }
 }

@@ -30,6 +30,7 @@ mod labels;
 mod last_stacks;
 mod live_files;
 mod made_code;
+mod made_memory;
 mod nameless_code;
 mod off_cpu;
 mod piece;

@@ -14,7 +14,7 @@ use super::chains::{ChainContext, ChainIdx, Chains};
 use super::files;
 use super::kernel::{KernelSymbols, RecordedKernel};
 use super::labels::ProcessLabels;
-use super::made_code::told_from_file;
+use super::made_memory::told_from_file;
 use super::off_cpu::Switches;
 use super::places::Places;
 use super::spaces::{self, ChainQuery, LookupPids};
@@ -192,7 +192,8 @@ impl Piece {
             let (these, rest) = entries.split_at(query.entries().min(entries.len()));
             entries = rest;
             query.answers(these, &mut outcomes, |entry, outcome| {
-                locations.extend(self.places.location(entry, time, outcome, profile, files));
+                let of = (query.pid(), time);
+                locations.extend(self.places.location(entry, of, outcome, profile, files));
             });
             let stack = profile.stacks.intern(locations.iter().rev().copied());
             self.chains.resolve(chain, stack);
@@ -290,6 +291,7 @@ impl Piece {
                 inode: module.inode,
                 build_id: module.build_id,
                 name,
+                inferred: module.inferred,
             })
         });
         mappings.collect()

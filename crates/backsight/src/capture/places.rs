@@ -28,7 +28,7 @@ pub(super) struct Places {
     /// The names of code that was made at run time.
     pub(super) made: MadeCode,
     /// The same that perf put into files.
-    injected: InjectedCode,
+    pub(super) injected: InjectedCode,
 }
 
 impl Places {
@@ -62,11 +62,11 @@ impl Places {
     }
 
     /// Returns the location of a chain entry, adding it if it is new. Returns `None` if there
-    /// are 2^32 locations already.
+    /// are 2^32 locations already. `of` is the process of the sample, and its time.
     pub(super) fn location(
         &mut self,
         entry: &ChainEntry,
-        time_ns: Option<u64>,
+        (pid, time_ns): (u32, Option<u64>),
         outcome: Outcome,
         profile: &mut Profile,
         files: &ModuleFiles,
@@ -79,6 +79,11 @@ impl Places {
             } => {
                 let known = profile.module(module);
                 let is_made = known.is_some_and(|known| known.kind == ModuleKind::Anonymous);
+                if known.is_some_and(|known| known.inferred)
+                    && let Some(index) = self.made_instead(entry, (pid, time_ns), profile, files)
+                {
+                    return Some(index);
+                }
                 let made = is_made.then(|| self.made.code(entry, module, profile, time_ns));
                 let key = (
                     module,
@@ -142,6 +147,31 @@ impl Places {
                 ..Location::default()
             }),
         }
+    }
+
+    /// Returns the location of an entry in memory that was taken as text of a file, if the process
+    /// says itself that it made other code there.
+    fn made_instead(
+        &mut self,
+        entry: &ChainEntry,
+        (pid, time_ns): (u32, Option<u64>),
+        profile: &mut Profile,
+        files: &ModuleFiles,
+    ) -> Option<LocationIdx> {
+        let memory = self.made.memory_of(pid, profile, files)?;
+        let made = self.made.code(entry, memory, profile, time_ns);
+        let code = made.map(|made| made.code);
+        let key = (memory, FileOffset(entry.addr.0), entry.lookup, code);
+        if let Some(index) = self.located.get(&key) {
+            return Some(*index);
+        }
+        let location = self.made.location(entry, made, memory, profile, files);
+        if location.reason.is_some() {
+            return None;
+        }
+        let index = profile.add_location(location)?;
+        self.located.insert(key, index);
+        Some(index)
     }
 
     fn add(

@@ -26,6 +26,7 @@ pub(super) struct LookupPids {
 /// Which replay samples were made from a chain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChainQuery {
+    pid: u32,
     entries: usize,
     has_kernel: bool,
     has_old: bool,
@@ -51,6 +52,7 @@ pub(super) fn query(
     };
     let (in_kernel, others) = (addrs(true), addrs(false));
     let query = ChainQuery {
+        pid: who.pid,
         entries: entries.len(),
         has_kernel: !in_kernel.is_empty(),
         has_old: who.old_pid.is_some() && !others.is_empty(),
@@ -66,6 +68,11 @@ pub(super) fn query(
 }
 
 impl ChainQuery {
+    /// Returns the process of the chain.
+    pub(super) fn pid(self) -> u32 {
+        self.pid
+    }
+
     /// Returns how many addresses the chain has.
     pub(super) fn entries(self) -> usize {
         self.entries

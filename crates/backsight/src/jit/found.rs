@@ -1,6 +1,6 @@
 //! A list of names: found, judged, and opened.
 
-use std::fs::File;
+use std::fs::{File, metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,7 @@ use backsight_files::{Error, FileError};
 use nix::unistd::geteuid;
 
 use super::options::{MapOptions, MapsOf};
-use super::process::{Times, began};
+use super::process::{LiveProcess, Times, began};
 use super::said::MapRefusal;
 use crate::find::ModuleFiles;
 
@@ -26,8 +26,8 @@ pub(crate) struct FoundMap {
 }
 
 /// Looks for the list of a process: where a process that is being recorded leaves it, in its own
-/// namespaces; beside the recording, inside the roots that were named,
-/// and in `/tmp` of this host if the recording is of it.
+/// namespaces; beside the recording, inside the roots that were named; and if the recording is of this
+/// host, in the namespaces of the process if it still lives, and in `/tmp`.
 pub(crate) fn found(
     pid: u32,
     times: Times,
@@ -69,6 +69,13 @@ pub(crate) fn found(
         }
     }
     let host = files.host().perf_maps.as_deref().filter(|_| is_of_host);
+    if let Some((path, file)) = host.and_then(|_| in_own_namespaces(pid, times)) {
+        let file = file.and_then(|file| owned(file, check_owner));
+        return FoundMap {
+            path: Some(path),
+            file: file.and_then(|file| not_older(file, times)),
+        };
+    }
     let here = host.and_then(|folder| {
         let file = opened(backsight_files::folder(folder), &name)?;
         Some((folder.join(&name), file))
@@ -85,6 +92,31 @@ pub(crate) fn found(
         path: Some(path),
         file,
     }
+}
+
+/// Opens the list of a process that was recorded earlier and lives on, where that is not what its
+/// number says: in a PID namespace of its own, or with another `/tmp`. `None` if there is none.
+fn in_own_namespaces(pid: u32, times: Times) -> Option<(PathBuf, Result<File, MapRefusal>)> {
+    let process = LiveProcess::of(Path::new("/proc"), pid)?;
+    // It has the number of the recorded one, which has ended.
+    let ended = times
+        .recorded
+        .and_then(|recorded| recorded.checked_add(SLACK));
+    if ended
+        .zip(process.began)
+        .is_some_and(|(ended, began)| began > ended)
+    {
+        return None;
+    }
+    let tmp = process.root.join("tmp");
+    let identity = |path: &Path| metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    if process.pid == pid && identity(Path::new("/tmp")) == identity(&tmp) {
+        return None;
+    }
+    let folder = backsight_files::folder_inside(&process.root, Path::new("/tmp"));
+    let name = process.map_name();
+    let file = opened(folder, &name)?;
+    Some((tmp.join(name), file))
 }
 
 /// Checks that a list of this user is read for a process of a recording, whose user is not known.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
 use backsight_formats::perf_map::{LastLine, Limits, PerfMap, PerfMapEntry};
-use backsight_types::{AbsAddr, Lookup, Reason};
+use backsight_normalize::NormalizedModule;
+use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use nix::unistd::geteuid;
 use vma_query::ProcMaps;
 
+use super::anonymous_name::{MEMFD, is_anonymous_name};
 use super::found::{is_older, opened, owned};
 use super::jit_frame::frame_of;
 use super::live_dump::LiveDump;
@@ -67,6 +69,25 @@ impl LiveJit {
             dump: LiveDump::new(pid),
             proc_root: proc_root.unwrap_or(Path::new("/proc")).to_owned(),
             ..Self::default()
+        }
+    }
+
+    /// Takes addresses in shared memory without a file for what they are: in
+    /// [anonymous](Reason::Anonymous) memory. To the kernel, this is a file that nobody can open:
+    /// `/dev/zero`, `/SYSV00000000`, or `/memfd:name` if it has no ELF file in it. `modules` are those of the
+    /// session that the outcomes are of.
+    pub fn without_file(outcomes: &mut [Outcome], modules: &[NormalizedModule]) {
+        let is_memory = |known: &NormalizedModule| is_shared_memory(&known.module);
+        if !modules.iter().any(is_memory) {
+            return;
+        }
+        for outcome in outcomes {
+            let Outcome::Located { module, .. } = *outcome else {
+                continue;
+            };
+            if modules.get(module.as_usize()).is_some_and(is_memory) {
+                *outcome = Outcome::Unresolved(Reason::Anonymous);
+            }
         }
     }
 
@@ -185,6 +206,12 @@ impl LiveJit {
         }
         Ok(MapRead::of(&self.map))
     }
+}
+
+/// Whether a module that was read is shared memory with code that is of no file.
+fn is_shared_memory(module: &Module) -> bool {
+    let is_unread = module.segments.is_none() && module.build_id.is_none();
+    is_unread && (is_anonymous_name(&module.path) || module.path.starts_with(MEMFD))
 }
 
 /// Checks that a file of this user is read: of one who may say what the process runs, or of the

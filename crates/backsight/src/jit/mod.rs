@@ -7,6 +7,7 @@
 //! Anybody may write to `/tmp`, and a number is used by many processes. So a list counts
 //! only if its owner may say what the process runs, and if it can be of that process.
 
+pub(crate) mod anonymous_name;
 pub(crate) mod dump_file;
 pub(crate) mod found;
 pub(crate) mod held_maps;

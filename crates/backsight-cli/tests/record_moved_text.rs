@@ -1,0 +1,235 @@
+//! `record`, `top` and `convert` of a program that moved its own text to anonymous memory, as
+//! programs do that want it on huge pages: its functions have their names, and it is said that the
+//! file was inferred.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{Ran, backsight};
+use serde_json::Value;
+use testkit::child::KillOnDrop;
+use testkit::skip;
+use testkit::tools::compile;
+
+/// Moves a part of its text or all of it, prints a line, and calls `hot` and `warm`.
+const SOURCE: &str = r#"
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+volatile uint64_t sink;
+#define SPIN(name) \
+    __attribute__((noinline, section("moved_text"))) void name(uint64_t turns) { \
+        for (uint64_t i = 0; i < turns; i++) sink = sink * 31 + i; \
+        sink += (uint64_t)__builtin_frame_address(0) & 1; \
+    }
+__asm__(".pushsection moved_text,\"ax\",%progbits\n\t.balign 4096\n.globl moved_from\nmoved_from:\n\t.popsection");
+SPIN(hot)
+SPIN(warm)
+__asm__(".pushsection moved_text,\"ax\",%progbits\n\t.balign 4096\n.globl moved_to\nmoved_to:\n\t.popsection");
+__asm__(".pushsection z_after_text,\"ax\",%progbits\n\t.balign 4096\n\t.skip 8192\n\t.popsection");
+extern char moved_from[], moved_to[];
+
+static void die(const char *what) { perror(what); exit(3); }
+
+static void move(char *start, size_t size, int is_mremap) {
+    char *copy = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) die("mmap");
+    memcpy(copy, start, size);
+    if (is_mremap) {
+        if (mprotect(copy, size, PROT_READ | PROT_EXEC)) die("mprotect");
+        if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, start) == MAP_FAILED) die("mremap");
+        return;
+    }
+    int all = PROT_READ | PROT_WRITE | PROT_EXEC;
+    if (mmap(start, size, all, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) die("mmap over");
+    memcpy(start, copy, size);
+    munmap(copy, size);
+}
+
+int main(int count, char **words) {
+    if (count != 3) return 2;
+    if (!strcmp(words[1], "all")) {
+        FILE *maps = fopen("/proc/self/maps", "r");
+        char line[4096], *start = 0, *end = 0;
+        while (!start && fgets(line, sizeof line, maps)) {
+            unsigned long from, to;
+            if (sscanf(line, "%lx-%lx r-xp", &from, &to) == 2 && from <= (uintptr_t)moved_from && (uintptr_t)moved_from < to)
+                start = (char *)from, end = (char *)to;
+        }
+        move(start, end - start, 1);
+    } else {
+        move(moved_from, moved_to - moved_from, !strcmp(words[1], "mremap"));
+    }
+    puts("moved");
+    fflush(stdout);
+    long end = atol(words[2]);
+    while (clock() < end * (CLOCKS_PER_SEC / 1000)) { hot(30000); warm(10000); }
+    return 0;
+}
+"#;
+
+fn program() -> Result<PathBuf, String> {
+    let flags = [
+        "-fno-toplevel-reorder",
+        "-fno-omit-frame-pointer",
+        "-fno-optimize-sibling-calls",
+    ];
+    compile("moves-its-text", SOURCE, &flags)
+}
+
+/// A program that has moved its text and goes on.
+fn moved(program: &Path, how: &str) -> KillOnDrop {
+    let mut command = Command::new(program);
+    command.args([how, "120000"]).stdout(Stdio::piped());
+    let mut child = KillOnDrop(command.spawn().expect("it starts"));
+    let mut line = String::new();
+    let mut out = BufReader::new(child.0.stdout.take().expect("a pipe"));
+    out.read_line(&mut line).expect("a line");
+    assert_eq!(line, "moved\n", "{how}");
+    child
+}
+
+/// Checks the stacks of `folded` text, and returns how many frames were inferred.
+fn inferred(what: &str, stacks: &str, ran: &Ran) -> u64 {
+    assert_eq!(ran.code, Some(0), "{what}: {ran:?}");
+    let (mut named, mut all) = (0_u64, 0_u64);
+    for line in stacks.lines() {
+        let (stack, count) = line.rsplit_once(' ').expect("a value");
+        let count: u64 = count.parse().expect("a number");
+        all += count;
+        let is_it = [";hot", ";warm"].iter().any(|name| stack.contains(name));
+        named += if is_it { count } else { 0 };
+    }
+    assert!(
+        all > 10 && named * 10 >= all * 7,
+        "{what}: {stacks}\n{ran:?}"
+    );
+    assert!(!stacks.contains("[anonymous]"), "{what}: {stacks}\n{ran:?}");
+    let account = ran.stderr.lines().find(|line| line.starts_with('{'));
+    let account: Value = serde_json::from_str(account.expect("one")).expect("JSON");
+    account["frames_inferred"].as_u64().expect("a number")
+}
+
+/// What the kernel says if nothing can be sampled here.
+fn cannot(ran: &Ran) -> bool {
+    let texts = ["permission denied to sample", "no perf events"];
+    texts.iter().any(|why| ran.stderr.contains(why))
+}
+
+fn record(dir: &Path, args: &[&str]) -> Ran {
+    let mut command = backsight();
+    command.current_dir(dir).arg("record");
+    command.args(["-F", "499", "--account", "json", "-o", "out.folded"]);
+    Ran::from(command.args(args).output().expect("it runs"))
+}
+
+fn convert(data: &Path) -> Ran {
+    let mut command = backsight();
+    command.arg("convert").arg("-i").arg(data);
+    command.args(["-o", "-", "--to", "folded", "--account", "json"]);
+    command.args(["--sample-type", "samples"]);
+    Ran::from(command.output().expect("it runs"))
+}
+
+#[test]
+fn a_program_that_had_moved_its_text_has_names_and_it_is_said() {
+    let program = match program() {
+        Ok(program) => program,
+        Err(reason) => return skip(&reason),
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    for how in ["mremap", "fixed", "all"] {
+        let child = moved(&program, how);
+        let pid = child.0.id().to_string();
+        let ran = record(dir.path(), &["-p", &pid, "-d", "0.5"]);
+        if cannot(&ran) {
+            return skip(&ran.stderr);
+        }
+        let out = dir.path().join("out.folded");
+        let stacks = std::fs::read_to_string(&out).expect("it was written");
+        let count = inferred(&format!("record of {how}"), &stacks, &ran);
+        assert!(count > 10, "record of {how}: {count} {ran:?}");
+        std::fs::remove_file(out).expect("ours");
+
+        let mut command = backsight();
+        command.args(["top", "-p", &pid, "--every", "1s", "-d", "60s", "-n", "3"]);
+        let mut top = KillOnDrop(command.stdout(Stdio::piped()).spawn().expect("it runs"));
+        let lines = BufReader::new(top.0.stdout.take().expect("a pipe")).lines();
+        let mut lines = lines.map(|line| line.expect("text"));
+        let row = lines.find(|line| line.contains("hot") || line.contains("[anonymous]"));
+        let row = row.expect("a table");
+        assert!(row.contains("hot"), "top of {how}: {row}");
+        drop(top);
+
+        // The recording has only mappings of code. If all of it was moved, there is nothing of
+        // the file in them.
+        if how == "all" {
+            continue;
+        }
+        let data = dir.path().join("perf.data");
+        let mut perf = Command::new("perf");
+        perf.args(["record", "-q", "-g", "-e", "cpu-clock:u", "-p", &pid, "-o"]);
+        perf.arg(&data).args(["--", "sleep", "0.5"]);
+        match perf.output() {
+            Ok(done) if done.status.success() => {}
+            done => {
+                skip(&format!("perf record: {done:?}"));
+                continue;
+            }
+        }
+        let ran = convert(&data);
+        let count = inferred(&format!("convert of {how}"), &ran.stdout, &ran);
+        assert!(count > 10, "convert of {how}: {count} {ran:?}");
+    }
+}
+
+/// `mremap` leaves no record, so the file's mapping is still known; what is mapped over it, is
+/// recorded.
+#[test]
+fn a_program_that_moves_its_text_while_it_is_recorded_has_names() {
+    let program = match program() {
+        Ok(program) => program,
+        Err(reason) => return skip(&reason),
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let name = program.to_str().expect("text");
+    for how in ["mremap", "fixed", "all"] {
+        let ran = record(dir.path(), &["--", name, how, "700"]);
+        if cannot(&ran) {
+            return skip(&ran.stderr);
+        }
+        let out = dir.path().join("out.folded");
+        let stacks = std::fs::read_to_string(&out).expect("it was written");
+        let count = inferred(&format!("record of {how}"), &stacks, &ran);
+        assert_eq!(
+            count > 10,
+            how == "fixed",
+            "record of {how}: {count} {ran:?}"
+        );
+        std::fs::remove_file(out).expect("ours");
+
+        let recording =
+            match testkit::perf::record(&["-g", "-e", "cpu-clock:u"], &[name, how, "700"]) {
+                Ok(recording) => recording,
+                Err(reason) => {
+                    skip(&reason);
+                    continue;
+                }
+            };
+        let ran = convert(&recording.data);
+        let count = inferred(&format!("convert of {how}"), &ran.stdout, &ran);
+        assert_eq!(
+            count > 10,
+            how == "fixed",
+            "convert of {how}: {count} {ran:?}"
+        );
+    }
+}
