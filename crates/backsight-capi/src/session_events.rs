@@ -101,6 +101,7 @@ unsafe fn read(given: *const backsight_mmap) -> Result<Mmap> {
             bytes => Some(build_id_of(bytes)?),
         },
         name: name.to_vec(),
+        inferred: false,
     })
 }
 

@@ -116,6 +116,15 @@ fn a_unit_that_ends_within_its_entries_is_whole_up_to_there() {
 const ABBREV: &[u8] = &[1, 0x11, 1, 0x10, 6, 0, 0, 0];
 const INFO: &[u8] = &[12, 0, 0, 0, 2, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0, 0];
 
+/// All ten bytes of a signed number in LEB128, whatever it is.
+fn sleb(value: i64) -> [u8; 10] {
+    std::array::from_fn(|at| {
+        let more = if at < 9 { 0x80 } else { 0 };
+        let bits = (value >> (7 * at)) & 0x7f;
+        u8::try_from(bits).expect("7 bits") | more
+    })
+}
+
 fn uleb(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
@@ -135,7 +144,7 @@ enum Opcode {
     DefineFile(&'static str),
     File(u8),
     /// Up to 63.
-    AdvanceLine(u8),
+    AdvanceLine(i64),
     Advance(i64),
     Row,
     End,
@@ -155,7 +164,10 @@ fn line_section(version: u8, opcodes: &[Opcode]) -> Vec<u8> {
                 program.extend([0, 0, 0, 0]);
             }
             Opcode::File(number) => program.extend([4, *number]),
-            Opcode::AdvanceLine(by) => program.extend([3, *by]),
+            Opcode::AdvanceLine(by) => {
+                program.push(3);
+                program.extend(sleb(*by));
+            }
             Opcode::Advance(by) => {
                 program.push(2);
                 program.extend(uleb(by.cast_unsigned()));
@@ -314,4 +326,31 @@ fn rows_that_lead_anywhere_leave_the_others() {
         assert_eq!(ours, theirs, "{has_end}");
         assert_eq!(ours[0x20], "a.js:2");
     }
+}
+
+/// A row of freed memory at an address in the code: its line is none.
+#[test]
+fn a_line_that_no_source_has_is_none_among_rows_that_lead_anywhere() {
+    use Opcode::{Advance, AdvanceLine, DefineFile, End, File, Row, SetAddress};
+    let (far, back) = (0x4903_5ae9_efff_a4c0_i64, -0x4903_5ae9_efff_a4c0_i64);
+    let opcodes = [
+        SetAddress(0x1000),
+        DefineFile("a.js"),
+        File(1),
+        AdvanceLine(1),
+        Row,
+        Advance(0x10),
+        AdvanceLine(1_437_153_289),
+        Row,
+        Advance(far),
+        Row,
+        Advance(back + 0x10),
+        AdvanceLine(-1_437_153_288),
+        Row,
+        Advance(0x10),
+        End,
+    ];
+    let (found, said) = by_each_way(&with_lines(2, &opcodes), &[0x1000, 0x1010, 0x1020]);
+    assert_eq!(lines(&found), ["a.js:2", "a.js:?", "a.js:3"]);
+    assert_eq!(said.len(), 1, "{said:?}");
 }

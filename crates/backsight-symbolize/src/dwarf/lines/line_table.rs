@@ -172,6 +172,7 @@ impl<'d> LineTable<'d> {
             }
             match stop {
                 Ok(ProgramStop::Sequence(end)) => {
+                    program.clear_unsound(self.rows.get_mut(first..).unwrap_or_default());
                     let last = self.rows.get(first..).and_then(<[_]>::last);
                     let last = begin
                         .zip(last)

@@ -6,12 +6,17 @@
 //!
 //! Source: DWARF 5, 6.2.5.
 
+use backsight_index::engine::SequenceRow;
 use gimli::{LineProgramHeader, Reader};
 
 use crate::dwarf::die::cursor::DwarfCursor;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
 use crate::elf::ElfFile;
+
+/// The largest line that counts in a sequence with rows of freed memory: the largest sources have
+/// some hundred thousand lines.
+const MAX_LINE_AMONG_DAMAGE: u32 = 1 << 24;
 
 /// A program that has run up to the end of some sequence.
 #[derive(Debug)]
@@ -307,6 +312,18 @@ impl<'d> LineProgram<'d> {
             Some((_, code_end)) if last < end && end <= code_end => end,
             Some((code, code_end)) if self.set_to == Some(code) => code_end,
             _ => last,
+        }
+    }
+
+    /// Takes the lines from rows of the last sequence that are of freed memory: no source has so
+    /// many. They may stand at sound addresses, which then have no line rather than a wrong one.
+    pub(in crate::dwarf) fn clear_unsound(&self, rows: &mut [SequenceRow]) {
+        let is_unsound = |row: &&mut SequenceRow| row.line > MAX_LINE_AMONG_DAMAGE;
+        for row in rows
+            .iter_mut()
+            .filter(|row| self.went_back && is_unsound(row))
+        {
+            row.line = 0;
         }
     }
 
