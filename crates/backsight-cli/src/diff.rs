@@ -73,6 +73,10 @@ impl Diff {
         let sides = [&before, &after].map(|side| (&side.profile, side.value));
         let [first, second] = sides;
         let difference = Difference::of(first, second, by, self.table.read.inlines());
+        if difference.by_name_alone {
+            let what = "only one of the profiles has modules: names alone tell what is the same";
+            complain(format_args!("{what}"));
+        }
         let wholes = difference.whole;
         let profiles = sides.map(|(profile, _)| profile);
         let scale = normalize.scale(profiles, wholes)?;

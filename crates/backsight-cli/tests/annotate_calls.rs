@@ -88,3 +88,41 @@ fn jumps_and_calls_have_the_names_that_objdump_gives_them() {
         assert!(text.contains(&format!(" <{name}>")), "{name}: {text}");
     }
 }
+
+#[test]
+fn callers_whose_callees_are_hidden_have_their_samples_on_the_calls() {
+    let of = match Annotated::recursive() {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let data = of.path("perf.data");
+    let hidden: [&[&str]; 2] = [&["--hide", "^work$"], &["--max-depth", "1"]];
+    for args in hidden {
+        let all = ["annotate", &data, "main", "--sample-type", "samples"];
+        let ran = run([&all[..], args].concat());
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!text.contains("within instructions"), "{args:?}: {text}");
+        let records = annotate(&of, "perf.data", "main", args);
+        let own: i64 = by_address(&records).values().map(|(own, _)| own).sum();
+        let function = &of_type(&records, "function")[0];
+        assert_eq!(function["self"], own, "{args:?}: {text}");
+        assert!(own > 0, "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn source_alone_ends_where_the_function_does() {
+    let of = match Annotated::recursive() {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let lines = |args: &[&str]| -> Vec<u64> {
+        let records = annotate(&of, "perf.data", "main", args);
+        let lines = of_type(&records, "line");
+        lines.iter().filter_map(|it| it["line"].as_u64()).collect()
+    };
+    let [both, alone] = [&["--whole"][..], &["--whole", "--source"]].map(lines);
+    assert_eq!(alone, both);
+    // The brace behind the last statement.
+    assert_eq!(both.last(), Some(&13), "{both:?}");
+}

@@ -1,10 +1,12 @@
 //! The difference of two profiles.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use backsight_profile::Profile;
 
 use crate::entry::{Inlines, RowKind};
+use crate::same_modules::SameModules;
 use crate::table::ReportTable;
 
 /// The functions, modules or lines of two profiles, side by side.
@@ -15,6 +17,8 @@ pub struct Difference {
     pub whole: [i64; 2],
     /// The rows: those whose own share changed most first.
     pub rows: Vec<Change>,
+    /// Whether rows are the same by their names alone, because only one of the profiles has modules.
+    pub by_name_alone: bool,
 }
 
 /// A row of a [`Difference`]. A row that one of the profiles does not have is zero there.
@@ -35,6 +39,11 @@ impl Difference {
     /// Compares a value of two profiles, given by the indices of its sample type. Rows are the same
     /// if name and module are: threads and processes by their names without IDs would not be, and
     /// are compared with their IDs.
+    ///
+    /// Modules are the same by their path. Of those that only one of the profiles has, those of one
+    /// build ID are, and then those with the same file name, if each has one of it; their rows have
+    /// the path of after. If only one of the profiles has modules at all, functions and lines are the
+    /// same by their names: see [`by_name_alone`](Self::by_name_alone).
     #[must_use]
     pub fn of(
         before: (&Profile, u32),
@@ -44,6 +53,7 @@ impl Difference {
     ) -> Self {
         let mut rows: Vec<Change> = Vec::new();
         let mut places: HashMap<(String, Option<String>), usize> = HashMap::new();
+        let same = SameModules::of(before.0, after.0);
         let mut whole = [0; 2];
         for (side, (profile, value)) in [before, after].into_iter().enumerate() {
             let table = ReportTable::of(profile, value, by, inlines);
@@ -51,11 +61,16 @@ impl Difference {
                 *whole = table.whole;
             }
             for row in &table.rows {
-                let name = row.entry.name(profile, by).into_owned();
-                let module = match by {
-                    RowKind::Module => None,
-                    _ => row.entry.module_name(profile).map(|path| path.into_owned()),
+                let path = row.entry.module_name(profile).map(|path| match side {
+                    0 => same.shown_after(path),
+                    _ => path,
+                });
+                let (name, module) = match (by, path) {
+                    (RowKind::Module, Some(path)) => (path, None),
+                    (_, path) => (row.entry.name(profile, by), path),
                 };
+                let name = name.into_owned();
+                let module = module.filter(|_| same.are_known()).map(Cow::into_owned);
                 let new = rows.len();
                 let at = *places.entry((name.clone(), module.clone())).or_insert(new);
                 if at == new {
@@ -74,7 +89,11 @@ impl Difference {
                 }
             }
         }
-        let mut difference = Self { whole, rows };
+        let mut difference = Self {
+            whole,
+            rows,
+            by_name_alone: !same.are_known(),
+        };
         difference.sort();
         difference
     }

@@ -37,6 +37,7 @@ mod frames;
 mod function_shares;
 mod neighbours;
 mod pattern;
+mod same_modules;
 mod signed;
 mod table;
 

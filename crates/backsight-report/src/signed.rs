@@ -6,6 +6,8 @@ use backsight_profile::{
 };
 use backsight_types::ModuleIdx;
 
+use crate::same_modules::SameModules;
+
 /// The label that `pprof` gives the samples of a profile that others are compared with. It takes
 /// shares of their sum.
 const BASE: (&str, &str) = ("pprof::base", "true");
@@ -44,7 +46,8 @@ pub fn signed_difference(before: (&Profile, u32), after: (&Profile, u32), scale:
 /// Returns a profile with the samples of both, which has two values: `before` and `after`, with the
 /// unit of `after`. Each profile has one value, given by the index of its sample type.
 ///
-/// Stacks of one function in modules of one path are the same in both. Samples that differ only in
+/// Stacks of one function in the same module are the same in both: see
+/// [`Difference::of`](crate::Difference::of), also for profiles without modules. Samples that differ only in
 /// time or thread are summed: threads of two runs are not the same.
 #[must_use]
 pub fn side_by_side(before: (&Profile, u32), after: (&Profile, u32)) -> Profile {
@@ -61,7 +64,16 @@ pub fn side_by_side(before: (&Profile, u32), after: (&Profile, u32)) -> Profile 
         joined.profile.sample_types.push(ValueType { kind, unit });
     }
     joined.add(before, |value| value, Side::OfType(0));
+    let same = SameModules::of(before.0, after.0);
+    for module in &mut joined.profile.modules {
+        module.path = same.after(&module.path).to_vec();
+    }
     joined.add(after, |value| value, Side::OfType(1));
+    if !same.are_known() {
+        for location in &mut joined.profile.locations {
+            location.module = None;
+        }
+    }
     joined.profile
 }
 

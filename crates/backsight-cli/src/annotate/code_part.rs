@@ -47,6 +47,8 @@ pub(super) struct CodeParts {
 #[derive(Clone, Copy, Debug)]
 struct Placed {
     address: VirtOffset,
+    /// Whether the address is the last byte of a call, and not the begin of an instruction.
+    is_in_call: bool,
     location: LocationIdx,
     own: i64,
 }
@@ -194,12 +196,11 @@ impl CodeParts {
                 self.leave(place.location, place.own, &format!("no offset in {name}"));
                 continue;
             };
-            let address = match location.lookup {
-                Lookup::Return => VirtOffset(address.0.saturating_sub(1)),
-                _ => address,
-            };
+            let is_in_call = location.lookup == Lookup::Return;
+            let address = VirtOffset(address.0.saturating_sub(is_in_call.into()));
             placed.push(Placed {
                 address,
+                is_in_call,
                 location: place.location,
                 own: place.own,
             });
@@ -270,7 +271,8 @@ impl CodePart {
         let Some((own, _)) = self.amounts.get_mut(at) else {
             return;
         };
-        match start == Some(place.address) {
+        // With --hide, the innermost frame may be that of a call.
+        match place.is_in_call || start == Some(place.address) {
             true => *own = own.saturating_add(place.own),
             false => self.between = self.between.saturating_add(place.own),
         }
@@ -288,8 +290,8 @@ fn without_code(module: &Module, why: &NoCode) -> String {
         ),
         (NoCode::Missing(Reason::IdentityUnproven), None) => format!(
             "nothing proves that the file at {name} is the one that was sampled, as the input has \
-             no build ID of it: record with build IDs (perf record --buildid-mmap), put the file \
-             below a --root, or take the one at its path unproven with --trust-paths"
+             no build ID of it: record with build IDs (perf has them by --buildid-mmap), or take the \
+             file at its path, or at that path below a --root, unproven with --trust-paths"
         ),
         (NoCode::Missing(reason), _) if module.kind == ModuleKind::File => {
             let advice = module_advice(module, Some(*reason));

@@ -35,7 +35,9 @@ impl FunctionListing {
         view: ShownRows,
         has_symbols: bool,
     ) -> Self {
-        let code = match (view.has_code, has_symbols) {
+        // It also tells on which line the function ends.
+        let is_read = view.has_code || (view.is_whole && has_symbols);
+        let mut code = match (is_read, has_symbols) {
             (true, true) => CodeParts::of(&shares, profile, files),
             (true, false) => CodeParts {
                 unplaced: vec![Unplaced::new(
@@ -51,6 +53,9 @@ impl FunctionListing {
             true => SourcePart::all(&shares, &code.parts, profile, sources),
             false => Vec::new(),
         };
+        if !view.has_code {
+            code = CodeParts::default();
+        }
         let built = match view.has_source {
             true => built_at(&shares, profile, files),
             false => None,

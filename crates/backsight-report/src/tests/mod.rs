@@ -2,6 +2,7 @@
 
 mod filters;
 mod function_shares;
+mod modules_of_both;
 mod tables;
 
 use backsight_profile::{
