@@ -51,6 +51,38 @@ fn rows_of_a_difference_fit_where_the_screen_has_room_for_its_figures() {
 }
 
 #[test]
+fn rows_of_a_report_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.perf");
+    let long = "a_function::with::a_name(that, is, longer, than, any, screen, of, this, test)";
+    let library = "/a/library/with/a_long_name_of_the_program.so";
+    let mut text = String::new();
+    for event in ["cycles", "cpu-clock"] {
+        let frames = format!("\t2000 {long} ({library})\n\t1000 main (/bin/app)\n\n");
+        text.push_str(&format!("a 7/7 1.0: 1000000 {event}: \n{frames}"));
+    }
+    fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    for event in ["cycles", "cpu-clock"] {
+        let args = ["report", path, "-q", "--no-pager", "--sample-type", event];
+        for columns in [40, 50, 59, 60, 70, 79, 80, 100, 140] {
+            let lines = shown(columns, &args);
+            // The first line has what the samples measure, and the path.
+            assert!(
+                widest(&lines[1..]) <= columns,
+                "{event} {columns}: {lines:#?}"
+            );
+            let has_module = lines.iter().any(|line| line.ends_with("module"));
+            assert_eq!(has_module, columns >= 60, "{event} {columns}: {lines:#?}");
+            assert!(
+                lines.iter().any(|line| line.contains("a_funct")),
+                "{lines:#?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn code_and_lines_are_shown_without_bars() {
     let of = match Annotated::native() {
         Ok(made) => made,

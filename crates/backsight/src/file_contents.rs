@@ -36,8 +36,16 @@ const PARTS: u64 = 32;
 const PART_SIZE: usize = 4096;
 
 impl Contents {
-    /// `None` if the file cannot be read.
+    /// `None` if the file cannot be read, or if there is no code in it: just-in-time compilers map
+    /// the jitdump that they write to.
     pub(crate) fn of(file: &File) -> Option<Self> {
+        /// Of ELF files, and of archives, which have some inside (ZIP, 4.3.7).
+        const MAGICS: [[u8; 4]; 2] = [*b"\x7fELF", *b"PK\x03\x04"];
+        let mut begin = [0; 4];
+        file.read_exact_at(&mut begin, 0).ok()?;
+        if !MAGICS.contains(&begin) {
+            return None;
+        }
         let identity = Identity::of(file).ok()?;
         Some(Self {
             size: identity.size,
@@ -87,8 +95,10 @@ mod tests {
     fn a_touched_file_has_the_same_contents_and_a_written_one_has_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        for size in [0, 100, 4096, 100_000, 1_000_000] {
-            std::fs::write(&path, vec![7; size]).unwrap();
+        for size in [100, 4096, 100_000, 1_000_000] {
+            let mut bytes = vec![b'P'; size];
+            bytes[..4].copy_from_slice(b"PK\x03\x04");
+            std::fs::write(&path, bytes).unwrap();
             let file = File::options().read(true).write(true).open(&path).unwrap();
             let touch = |seconds| {
                 let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
@@ -108,11 +118,20 @@ mod tests {
                     size > 100_000 && at == 499_712,
                     "{size}"
                 );
-                file.write_all_at(&[7], at).unwrap();
+                file.write_all_at(b"P", at).unwrap();
                 touch(2);
             }
             file.set_len(size as u64 + 10).unwrap();
             assert!(!contents.are_in(&file), "{size}");
         }
+    }
+
+    /// As V8 does with its jitdump, which it has mapped.
+    #[test]
+    fn a_file_without_code_may_grow() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(Contents::of(&file).is_none());
+        file.write_all_at(b"DTiJ and more", 0).unwrap();
+        assert!(Contents::of(&file).is_none());
     }
 }

@@ -19,6 +19,9 @@ const BAR_WIDTH: usize = 10;
 /// Below so many columns there are neither bars nor modules.
 const MIN_WIDE: usize = 60;
 
+/// How much of a name is shown at least where there are modules: these are cut before.
+const MIN_NAME_WIDTH: usize = 16;
+
 /// The width of a time with its blank, and below how many columns there is none in each row.
 const TIME_WIDTH: usize = 9;
 const MIN_WIDE_OF_TIMES: usize = 80;
@@ -92,11 +95,14 @@ pub(crate) fn write(
             .max()
             .unwrap_or(0)
     };
-    let module_width = widest(|(_, module)| module).min(24);
     let room = screen.columns().saturating_sub(before + 2);
+    let of_modules = room.saturating_sub(MIN_NAME_WIDTH + 2).min(24);
+    let module_width = widest(|(_, module)| module)
+        .min(of_modules)
+        .max("module".len());
     let name_width = match has_module {
-        true => room.saturating_sub(module_width + 2).max(20),
-        false => room.max(8),
+        true => room.saturating_sub(module_width + 2),
+        false => room,
     };
     let name_width = widest(|(name, _)| name).min(name_width).max(8);
     let dim = screen.palette.module;
