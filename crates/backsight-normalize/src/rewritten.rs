@@ -5,9 +5,11 @@
 //! But return addresses on its stacks, and addresses that were written down before, are those of
 //! the old code, and the new file would give them wrong names.
 //!
-//! When the process has mapped the file, nothing says. It was after the process has started, so a
-//! file that was last written before that is the mapped one: nearly every file. Of the others,
-//! this is told by what the loader has written, which is in pages of the process alone:
+//! When the process has mapped the file, nothing says. It was after the process has started, or the
+//! oldest of its ancestors that run the same program, whose mappings it may have inherited. So a
+//! file that was last changed before that is the mapped one: nearly every file. The time of the last
+//! change (`st_ctime`) counts and not only that of the last write, which `cp -p` sets back. Of the
+//! others, this is told by what the loader has written, which is in pages of the process alone:
 //!
 //! ```text
 //!   file    .dynamic  STRTAB 0x4b8   STRSZ 0x9e   RELACOUNT 3   .got  0
@@ -17,22 +19,25 @@
 //! - A file that is truncated takes the pages of all who have mapped it with it, also those. The
 //!   memory is then equal to the file.
 //! - A file that is overwritten without that leaves them, and its table is another one.
+//! - Without pages that are read-only after relocation, a table that is equal to the file's tells
+//!   nothing: not each loader writes to it.
 //!
 //! So a file that was only touched, or that was mapped after it had been written, is the mapped
 //! one. If the memory may not be read, or tells nothing, a file is the mapped one if it was created
 //! after the process has started, or is its program, which the kernel lets nobody write to.
 //!
 //! Not noticed is a file that was overwritten without truncating it, with another one of the same
-//! dynamic table; and one that got an older time afterwards.
+//! dynamic table; and one that a parent had mapped which has ended since.
 
 use std::fs::{File, Metadata};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use backsight_elf::Headers;
 use backsight_types::{AbsAddr, Segment};
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
@@ -46,8 +51,12 @@ use crate::process::OpenProcess;
 /// at most: 10 ms each.
 const CLOCKS: Duration = Duration::from_millis(20);
 
-/// How much is compared of the part that the loader writes, in bytes.
-const MAX_COMPARED: u64 = 64 << 10;
+/// How much is compared of the part that the loader writes, in bytes. It begins with the data of
+/// threads, which the loader does not write to.
+const MAX_COMPARED: u64 = 4 << 20;
+
+/// How many ancestors are looked at.
+const MAX_ANCESTORS: usize = 16;
 
 /// Returns whether the file that `vma` maps was written to since.
 pub(crate) fn is_rewritten(
@@ -59,10 +68,10 @@ pub(crate) fn is_rewritten(
     let Ok(metadata) = file.metadata() else {
         return false;
     };
-    let Ok(written) = metadata.modified() else {
+    let Some(changed) = last_change(&metadata) else {
         return false;
     };
-    let Some(started) = start_after(process, written) else {
+    let Some(started) = start_before(process, changed) else {
         return false;
     };
     let loaded = headers.and_then(|headers| is_as_loaded(process, vma, file, headers));
@@ -73,39 +82,87 @@ pub(crate) fn is_rewritten(
     !is_mapped_one
 }
 
-/// Returns when a process has started, if a file was written later than that.
-fn start_after(process: &OpenProcess<'_>, written: SystemTime) -> Option<SystemTime> {
+/// Returns when a file was last written to, or its owner, mode or names were changed.
+fn last_change(metadata: &Metadata) -> Option<SystemTime> {
+    let written = metadata.modified().ok()?;
+    let seconds = u64::try_from(metadata.ctime()).ok()?;
+    let nanoseconds = u32::try_from(metadata.ctime_nsec()).ok()?;
+    let since = Duration::new(seconds, nanoseconds);
+    let changed = SystemTime::UNIX_EPOCH.checked_add(since);
+    Some(changed.map_or(written, |changed| changed.max(written)))
+}
+
+/// Returns when a process, or an ancestor whose mappings it may have inherited, has started, if a file
+/// was changed later than that.
+fn start_before(process: &OpenProcess<'_>, changed: SystemTime) -> Option<SystemTime> {
     let since = |clock| Some(Duration::from(clock_gettime(clock).ok()?));
     let boot = since(ClockId::CLOCK_REALTIME)?.checked_sub(since(ClockId::CLOCK_BOOTTIME)?)?;
     let boot = SystemTime::UNIX_EPOCH.checked_add(boot)?;
     // Nearly every file is older than the machine is up: the process need not be asked.
     let is_later = |started: &SystemTime| {
         let until = started.checked_add(CLOCKS);
-        until.is_some_and(|until| written > until)
+        until.is_some_and(|until| changed > until)
     };
     Some(boot).filter(is_later)?;
-    let started = boot.checked_add(uptime_at_start(process.maps.directory()?)?)?;
-    Some(started).filter(is_later)
+    let directory = process.maps.directory()?;
+    let own = ProcessStart::of(directory)?;
+    let started = |start: &ProcessStart| boot.checked_add(start.uptime);
+    if let Some(started) = started(&own).filter(is_later) {
+        return Some(started);
+    }
+    // A child that runs the same program was most likely forked.
+    let program = program_of(directory)?;
+    let mut parent = own.parent;
+    for _ in 0..MAX_ANCESTORS {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let path = Path::new("/proc").join(parent.to_string());
+        let directory = open(&path, flags, Mode::empty()).ok()?;
+        let start = ProcessStart::of(directory.as_fd())?;
+        if program_of(directory.as_fd())? != program {
+            return None;
+        }
+        if let Some(started) = started(&start).filter(is_later) {
+            return Some(started);
+        }
+        parent = start.parent;
+    }
+    None
 }
 
-/// Returns for how long the machine was up when a process has started.
-fn uptime_at_start(directory: BorrowedFd<'_>) -> Option<Duration> {
-    /// The fields of proc_pid_stat(5) after the name, which may have spaces and parentheses in it.
-    const STARTTIME: usize = 19;
-    const MAX_SIZE: usize = 4096;
+/// When a process has started.
+struct ProcessStart {
+    parent: u32,
+    /// For how long the machine was up then.
+    uptime: Duration,
+}
 
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let stat = openat(directory, "stat", flags, Mode::empty()).ok()?;
-    let mut text = [0; MAX_SIZE];
-    let size = File::from(stat).read_at(&mut text, 0).ok()?;
-    let text = text.get(..size)?;
-    let name_end = text.iter().rposition(|byte| *byte == b')')?;
-    let fields = text.get(name_end.checked_add(2)?..)?;
-    let ticks = fields.split(|byte| *byte == b' ').nth(STARTTIME)?;
-    let ticks: u64 = std::str::from_utf8(ticks).ok()?.parse().ok()?;
-    let a_second = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
-    let nanoseconds = ticks.checked_mul(1_000_000_000)?.checked_div(a_second)?;
-    Some(Duration::from_nanos(nanoseconds))
+impl ProcessStart {
+    /// Of a process's directory in `/proc`.
+    fn of(directory: BorrowedFd<'_>) -> Option<Self> {
+        /// The fields of proc_pid_stat(5) after the name, which may have spaces and parentheses in
+        /// it.
+        const PPID: usize = 1;
+        const STARTTIME: usize = 19;
+        const MAX_SIZE: usize = 4096;
+
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let stat = openat(directory, "stat", flags, Mode::empty()).ok()?;
+        let mut text = [0; MAX_SIZE];
+        let size = File::from(stat).read_at(&mut text, 0).ok()?;
+        let text = text.get(..size)?;
+        let name_end = text.iter().rposition(|byte| *byte == b')')?;
+        let fields = text.get(name_end.checked_add(2)?..)?;
+        let field = |nth| -> Option<u64> {
+            let field = fields.split(|byte| *byte == b' ').nth(nth)?;
+            std::str::from_utf8(field).ok()?.parse().ok()
+        };
+        let a_second = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
+        let nanoseconds = field(STARTTIME)?.checked_mul(1_000_000_000)?;
+        Some(Self {
+            parent: u32::try_from(field(PPID)?).ok()?,
+            uptime: Duration::from_nanos(nanoseconds.checked_div(a_second)?),
+        })
+    }
 }
 
 /// Returns whether the process's memory is what the loader has made of this file. `None` if it
@@ -120,9 +177,11 @@ fn is_as_loaded(
     let known = biases.filter_map(|bias| {
         let part = |segment: &Segment| Part::read(process, vma, file, segment, bias);
         let dynamic = part(headers.dynamic.as_ref()?)?;
-        let written = headers.relro.as_ref().and_then(part);
-        let written = written.as_ref().unwrap_or(&dynamic);
-        let is_written = written.in_memory != written.in_file;
+        let is_written = match headers.relro.as_ref().and_then(part) {
+            Some(relro) => relro.in_memory != relro.in_file,
+            None if dynamic.in_memory == dynamic.in_file => return None,
+            None => true,
+        };
         Some(is_written && is_table_of(&dynamic, word_size(file)?, bias))
     });
     known.reduce(|one, other| one || other)
@@ -205,12 +264,16 @@ impl Part {
 
 /// Whether a file is the program that the process runs.
 fn is_program(process: &OpenProcess<'_>, file: &Metadata) -> bool {
-    let open = || {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        let program = openat(process.maps.directory()?, "exe", flags, Mode::empty()).ok()?;
-        File::from(program).metadata().ok()
-    };
-    open().is_some_and(|program| (program.dev(), program.ino()) == (file.dev(), file.ino()))
+    let program = process.maps.directory().and_then(program_of);
+    program == Some((file.dev(), file.ino()))
+}
+
+/// Returns device and inode of the program of a process, by its directory in `/proc`.
+fn program_of(directory: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let program = openat(directory, "exe", flags, Mode::empty()).ok()?;
+    let program = File::from(program).metadata().ok()?;
+    Some((program.dev(), program.ino()))
 }
 
 #[cfg(test)]

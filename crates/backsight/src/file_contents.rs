@@ -10,14 +10,15 @@ use backsight_types::BuildId;
 
 /// What is in a file.
 ///
-/// A file whose size and time of the last write are the same is not read. One that was written at
-/// another time may still have the same bytes: `touch` changes only the time. It is then compared
+/// A file whose size and time of the last change are the same is not read. The time of the last write
+/// does not count: `cp -p` sets it back. One that was changed at another time may still have the same
+/// bytes: `touch` and `chmod` change only the time. It is then compared
 /// by its build ID, or without one by a hash of parts of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contents {
     size: u64,
     /// Seconds and nanoseconds since 1970.
-    written: (i64, i64),
+    changed: (i64, i64),
     kind: Kind,
 }
 
@@ -49,7 +50,7 @@ impl Contents {
         let identity = Identity::of(file).ok()?;
         Some(Self {
             size: identity.size,
-            written: identity.modified,
+            changed: identity.changed,
             kind: Kind::of(file, identity.size)?,
         })
     }
@@ -59,7 +60,7 @@ impl Contents {
         let Ok(identity) = Identity::of(file) else {
             return false;
         };
-        let is_same = (identity.size, identity.modified) == (self.size, self.written);
+        let is_same = (identity.size, identity.changed) == (self.size, self.changed);
         is_same || Kind::of(file, identity.size) == Some(self.kind)
     }
 }

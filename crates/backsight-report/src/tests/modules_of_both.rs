@@ -6,10 +6,10 @@ use super::profile;
 use crate::{Difference, Inlines, RowKind, side_by_side};
 
 /// The rows of a difference: name, module, own amounts.
-type Rows = Vec<(String, Option<String>, [i64; 2])>;
+type ComparedRows = Vec<(String, Option<String>, [i64; 2])>;
 
 /// Compares two profiles whose program is at these paths, with a build ID if one is given.
-fn compared(by: RowKind, before: (&str, Option<u8>), after: (&str, Option<u8>)) -> Rows {
+fn compared(by: RowKind, before: (&str, Option<u8>), after: (&str, Option<u8>)) -> ComparedRows {
     let [before, after] = [before, after].map(|(path, id)| {
         let mut profile = profile(&[("main a", 0, 0, 1), ("k:idle", 0, 0, 1)]);
         for module in profile.modules.iter_mut().step_by(2) {
@@ -22,9 +22,9 @@ fn compared(by: RowKind, before: (&str, Option<u8>), after: (&str, Option<u8>)) 
     let both = side_by_side((&before, 0), (&after, 0));
     let joined = Difference::of((&both, 0), (&both, 1), by, Inlines::Apart);
     let found = Difference::of((&before, 0), (&after, 0), by, Inlines::Apart);
-    let rows = |of: Difference| -> Rows {
+    let rows = |of: Difference| -> ComparedRows {
         let rows = of.rows.into_iter();
-        let mut rows: Rows = rows.map(|row| (row.name, row.module, row.own)).collect();
+        let mut rows: ComparedRows = rows.map(|row| (row.name, row.module, row.own)).collect();
         rows.sort();
         rows
     };
