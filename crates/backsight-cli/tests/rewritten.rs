@@ -135,7 +135,7 @@ fn record(process: &Process, during: impl FnOnce()) -> Result<(String, Ran), Str
     during();
     std::thread::sleep(Duration::from_millis(300));
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    let _ = kill(pid, Signal::SIGINT);
+    let _ = kill(pid, Signal::SIGTERM);
     let ran = Ran::from(
         child
             .wait_with_output()
