@@ -96,7 +96,14 @@ fn a_program_that_was_touched_is_named() {
             let dir = tempfile::tempdir().unwrap();
             let copy = dir.path().join("waits");
             fs::copy(program, &copy).unwrap();
-            let child = KillOnDrop(Command::new(&copy).spawn().unwrap());
+            // A child of another test may still have the copy open for writing, until it runs its
+            // own program.
+            let mut child = None;
+            wait_until("a program that nobody writes to", || {
+                child = Command::new(&copy).spawn().ok();
+                child.is_some()
+            });
+            let child = KillOnDrop(child.unwrap());
             let pid = child.pid().to_string();
             let waits = || run(["stack", &pid]).stdout.contains("pause");
             wait_until("a process that waits", waits);
@@ -117,6 +124,8 @@ fn record(process: &Process, during: impl FnOnce()) -> Result<(String, Ran), Str
     let out = process.dir.path().join("out.folded");
     let mut command = backsight();
     command.args(["record", "-F", "499", "-p", &process.pid(), "-o"]);
+    // perf's cache may have the new library, put there by a recording of the whole machine.
+    command.env("HOME", process.dir.path());
     command
         .arg(&out)
         .stdout(Stdio::piped())
