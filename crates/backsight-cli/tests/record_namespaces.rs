@@ -59,21 +59,32 @@ fn can_unshare(args: &[&str]) -> bool {
     tried.is_ok_and(|it| it.success())
 }
 
-#[test]
-fn lists_of_names_in_a_pid_namespace_are_used() {
-    const OWN: [&str; 2] = ["-rmpf", "--mount-proc"];
+/// A PID namespace and a mount namespace with a `/proc` of it.
+const OWN: [&str; 2] = ["-rmpf", "--mount-proc"];
+
+/// A directory with the program that makes code, where namespaces can be had.
+fn maker() -> Result<tempfile::TempDir, String> {
     if !cfg!(target_arch = "x86_64") {
-        return skip("the code is of x86-64");
+        return Err("the code is of x86-64".to_owned());
     }
     if !can_unshare(&OWN) {
-        return skip("no user or PID namespaces");
+        return Err("no user or PID namespaces".to_owned());
     }
-    let program = match compile("made-inside", MAKER, &["-O1"]) {
-        Ok(program) => program,
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(
+        compile("made-inside", MAKER, &["-O1"])?,
+        dir.path().join("maker"),
+    )
+    .unwrap();
+    Ok(dir)
+}
+
+#[test]
+fn lists_of_names_in_a_pid_namespace_are_used() {
+    let dir = match maker() {
+        Ok(dir) => dir,
         Err(reason) => return skip(&reason),
     };
-    let dir = tempfile::tempdir().unwrap();
-    fs::copy(program, dir.path().join("maker")).unwrap();
     // A shell that stays is process 1, so that the program's list is perf-2.map or so.
     for tmp in ["mount -t tmpfs none /tmp &&", ""] {
         let script =
@@ -256,19 +267,10 @@ fn last_descendant(pid: u32) -> u32 {
 /// it is said where one is looked for.
 #[test]
 fn lists_of_a_recording_of_perf_are_found_while_the_process_lives() {
-    const OWN: [&str; 2] = ["-rmpf", "--mount-proc"];
-    if !cfg!(target_arch = "x86_64") {
-        return skip("the code is of x86-64");
-    }
-    if !can_unshare(&OWN) {
-        return skip("no user or PID namespaces");
-    }
-    let program = match compile("made-inside", MAKER, &["-O1"]) {
-        Ok(program) => program,
+    let dir = match maker() {
+        Ok(dir) => dir,
         Err(reason) => return skip(&reason),
     };
-    let dir = tempfile::tempdir().unwrap();
-    fs::copy(program, dir.path().join("maker")).unwrap();
     let script = "exec 3<maker; mount -t tmpfs none /tmp && /proc/self/fd/3 120; exit 0";
     let mut outside = Command::new("unshare");
     outside.args(OWN).args(["sh", "-c", script]);

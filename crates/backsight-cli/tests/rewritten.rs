@@ -123,10 +123,12 @@ fn a_program_that_was_touched_is_named() {
 fn record(process: &Process, during: impl FnOnce()) -> Result<(String, Ran), String> {
     let out = process.dir.path().join("out.folded");
     let mut command = backsight();
-    command.args(["record", "-F", "499", "-p", &process.pid(), "-o"]);
-    // perf's cache may have the new library, put there by a recording of the whole machine.
+    command.args(["record", "-F", "499", "-p", &process.pid(), "--debug-dir"]);
+    // Nothing else of the machine counts, such as perf's cache.
     command.env("HOME", process.dir.path());
     command
+        .arg(process.dir.path())
+        .arg("-o")
         .arg(&out)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -169,6 +171,8 @@ fn a_recorded_process_gets_no_names_of_what_was_written_over_its_file() {
                 let what = format!("{build_id} {change:?} before: {is_before}");
                 let mut process = Process::start(&builds, true);
                 process.load();
+                // By its build ID, the new library is at hand.
+                builds.keep_new_one(process.dir.path());
                 // What it calls once it cannot call later: the loader's table is overwritten, too.
                 wait_until("a process that spins", || process.ticks() >= 10);
                 let make = || process.change(change, &builds);

@@ -10,6 +10,17 @@ use common::stripped_program::{Program, run_tool};
 use testkit::breakpad::{Level, Stretch};
 
 impl Program {
+    /// Writes `a.gsym` of the program with its debug information.
+    fn gsym(&self) -> Result<(), String> {
+        let names = ["llvm-gsymutil", "llvm-gsymutil-19"];
+        let made = names.iter().any(|name| {
+            let words = format!("{name} --convert full --out-file a.gsym");
+            run_tool(self.dir.path(), &words).is_ok()
+        });
+        made.then_some(())
+            .ok_or_else(|| "llvm-gsymutil: absent".to_owned())
+    }
+
     fn debug_id(&self) -> DebugId {
         DebugId::of_build_id(&self.build_id)[0]
     }
@@ -89,12 +100,8 @@ fn a_breakpad_file_names_a_stripped_program() {
 #[test]
 fn a_gsym_file_names_a_stripped_program() {
     let program = program!();
-    let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
-        let words = format!("{name} --convert full --out-file a.gsym");
-        run_tool(program.dir.path(), &words).is_ok()
-    });
-    if !made {
-        return testkit::skip("llvm-gsymutil: absent");
+    if let Err(reason) = program.gsym() {
+        return testkit::skip(&reason);
     }
     let named = program.run("symbolize -e a --symbols a.gsym ADDR").ok();
     assert!(
@@ -237,12 +244,8 @@ fn inspect_says_what_a_file_is() {
 #[test]
 fn of_two_formats_of_one_build_gsym_is_used() {
     let program = program!();
-    let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
-        let words = format!("{name} --convert full --out-file a.gsym");
-        run_tool(program.dir.path(), &words).is_ok()
-    });
-    if !made {
-        return testkit::skip("llvm-gsymutil: absent");
+    if let Err(reason) = program.gsym() {
+        return testkit::skip(&reason);
     }
     let debug_id = program.debug_id().to_string();
     program.breakpad("a.sym", &debug_id);
@@ -271,12 +274,8 @@ fn of_two_formats_of_one_build_gsym_is_used() {
 #[test]
 fn a_named_file_that_is_cut_off_ends_the_command_with_1() {
     let program = program!();
-    let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
-        let words = format!("{name} --convert full --out-file a.gsym");
-        run_tool(program.dir.path(), &words).is_ok()
-    });
-    if !made {
-        return testkit::skip("llvm-gsymutil: absent");
+    if let Err(reason) = program.gsym() {
+        return testkit::skip(&reason);
     }
     let whole = fs::read(program.path("a.gsym")).expect("ours");
     fs::write(program.path("cut.gsym"), &whole[..100]).expect("ours");

@@ -10,6 +10,13 @@ use common::{Watched, elf, file, id, options, sound};
 use tempfile::TempDir;
 use testkit::http::{Reply, Request, Stub};
 
+/// A file of 100,000 bytes of whatever build ID is asked for.
+fn of_any_id(request: &Request) -> Reply {
+    let digits = request.path.split('/').nth(2).unwrap_or_default();
+    let id: BuildId = digits.parse().expect("a build ID");
+    Reply::Content(elf(id.as_bytes(), 100_000))
+}
+
 #[test]
 fn a_cache_that_others_can_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
@@ -33,11 +40,6 @@ fn a_cache_that_others_can_write_to_is_refused() {
 #[test]
 fn the_cache_loses_what_was_not_used_for_longest() {
     let cache = TempDir::new().expect("room");
-    let of_any_id = |request: &Request| {
-        let digits = request.path.split('/').nth(2).unwrap_or_default();
-        let id: BuildId = digits.parse().expect("a build ID");
-        Reply::Content(elf(id.as_bytes(), 100_000))
-    };
     let stub = Stub::new(of_any_id);
     let mut options = options(&cache, &[&stub]);
     options.cache_bytes = 250_000;
@@ -88,11 +90,6 @@ fn old_notes_of_what_no_server_has_go_with_their_directories() {
 #[test]
 fn only_its_own_files_are_removed() {
     let cache = TempDir::new().expect("room");
-    let of_any_id = |request: &Request| {
-        let digits = request.path.split('/').nth(2).unwrap_or_default();
-        let id: BuildId = digits.parse().expect("a build ID");
-        Reply::Content(elf(id.as_bytes(), 100_000))
-    };
     let stub = Stub::new(of_any_id);
     let mut options = options(&cache, &[&stub]);
     options.cache_bytes = 1;

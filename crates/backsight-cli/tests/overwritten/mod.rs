@@ -84,6 +84,22 @@ impl Builds {
     }
 }
 
+impl Builds {
+    /// Puts the new build into a debug directory, if it has a build ID.
+    pub(crate) fn keep_new_one(&self, debug_dir: &Path) {
+        let notes = Command::new("readelf").arg("-n").arg(&self.new).output();
+        let text = String::from_utf8(notes.unwrap().stdout).unwrap();
+        let Some((_, behind)) = text.split_once("Build ID: ") else {
+            return;
+        };
+        let id = behind.split_whitespace().next().unwrap();
+        let (first, rest) = id.split_at(2);
+        let folder = debug_dir.join(".build-id").join(first);
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(&self.new, folder.join(format!("{rest}.debug"))).unwrap();
+    }
+}
+
 /// What happens to the library.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Change {

@@ -54,7 +54,7 @@ impl LiveFiles {
         if mapping.as_path().is_none() {
             return;
         }
-        let recorded = RecordedAs::mapped(mapping);
+        let mut recorded = RecordedAs::mapped(mapping);
         if files.held().has(&recorded) {
             return;
         }
@@ -63,8 +63,15 @@ impl LiveFiles {
         let refused = learnt.as_ref().and_then(|learnt| learnt.module.unreadable);
         let file = match learnt.and_then(|learnt| learnt.image) {
             Some(ModuleImage::File(file)) => Some(file),
-            // What is at its path is not what the process has mapped.
-            None if refused == Some(Reason::IdentityUnproven) => None,
+            // What is at its path is not what the process has mapped. Nor is its build ID, if that was
+            // read after the file had been written to, as of mappings that were there before.
+            None if refused == Some(Reason::IdentityUnproven) => {
+                if mapping.build_id.is_some() && opened(pid, mapping).is_some() {
+                    mapping.build_id = None;
+                    recorded = RecordedAs::mapped(mapping);
+                }
+                None
+            }
             _ => opened(pid, mapping).map(Arc::new),
         };
         match (file, refused) {
