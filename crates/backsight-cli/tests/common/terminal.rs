@@ -43,9 +43,11 @@ impl Terminal {
         for end in [&pair.master, &pair.slave] {
             fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag");
         }
-        // The terminal of whoever runs the tests is not asked.
+        // The terminal of whoever runs the tests is not asked. A shell's background ignores SIGINT,
+        // and what it starts then does, too.
         let mut command = Command::new("setsid");
-        command.args(["-c", "-w", env!("CARGO_BIN_EXE_backsight")]);
+        command.args(["-c", "-w", "env", "--default-signal=INT"]);
+        command.arg(env!("CARGO_BIN_EXE_backsight"));
         for name in [
             "NO_COLOR",
             "CLICOLOR",
