@@ -159,7 +159,7 @@ fn every_difference_from_other_tools_is_a_known_one() {
 fn without_addresses_standard_input_is_answered_line_by_line() {
     let dir = tempfile::tempdir().unwrap();
     // The default file is a.out in the current directory.
-    std::fs::copy(testkit::child::program(), dir.path().join("a.out")).unwrap();
+    testkit::copy(testkit::child::program(), dir.path().join("a.out")).unwrap();
     let mut command = backsight();
     command.args(["addr2line", "-f", "-a"]);
     let mut dialogue = Dialogue::with(command.current_dir(dir.path()));

@@ -171,7 +171,7 @@ fn what_has_no_address_or_no_proven_file_is_said() {
     run(["convert", &data, &profile]).ok();
     let source = annotate(&of, "profile.pb.gz", "work", &["--source"]);
     // A program of another build is at the same path.
-    fs::copy("/bin/true", of.path("app")).unwrap();
+    testkit::copy("/bin/true", of.path("app")).unwrap();
     let args = ["annotate", &profile, "work", "--format", "json"];
     let ran = run([&args[..], &["--sample-type", "samples"]].concat());
     ran.fails(

@@ -26,11 +26,7 @@ impl Container {
         for folder in ["image", "space", "merged", "cache"] {
             fs::create_dir(dir.path().join(folder)).expect("ours");
         }
-        let copied = Command::new("cp")
-            .arg(program)
-            .arg(dir.path().join("image/it"))
-            .status();
-        assert!(copied.expect("cp").success());
+        testkit::copy(program, dir.path().join("image/it")).expect("ours");
         let script = "mount -t tmpfs none space && mkdir space/upper space/work && \
                       mount -t overlay -o lowerdir=image,upperdir=space/upper,workdir=space/work \
                       none merged && exec \"$PWD\"/merged/it spin 100000000";

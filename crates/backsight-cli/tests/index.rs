@@ -31,7 +31,7 @@ impl Built {
             }
         };
         let dir = tempfile::tempdir().expect("a folder");
-        fs::copy(program, dir.path().join("prog")).expect("ours");
+        testkit::copy(program, dir.path().join("prog")).expect("ours");
         let shown = run_in(dir.path(), &["index", "build", "prog"]).ok();
         Some(Self { dir, shown })
     }
@@ -209,7 +209,7 @@ fn a_debug_file_is_found_where_it_is_told() {
         table.expect("lines")["rows"].as_u64().expect("a count")
     };
     let empty = lines(&["--debug-dir", "debug"]);
-    fs::copy(built.dir.path().join("prog"), debug).expect("ours");
+    testkit::copy(built.dir.path().join("prog"), debug).expect("ours");
     let found = lines(&["--debug-dir", "debug"]);
     assert!(empty == 0 && found > 0, "{empty} {found}");
     // Not even stubs, which are named after their targets.

@@ -184,7 +184,7 @@ fn of_another_clock_the_last_code_counts_and_that_is_said() {
     // Away from the recording, it is the file that was mapped.
     let elsewhere = tempfile::tempdir().unwrap();
     let moved = elsewhere.path().join("perf.data");
-    fs::copy(&recording.data, &moved).unwrap();
+    testkit::copy(&recording.data, &moved).unwrap();
     let (lines, said) = converted(&moved);
     assert_eq!(
         said[0]["path"]
@@ -196,7 +196,7 @@ fn of_another_clock_the_last_code_counts_and_that_is_said() {
     assert_eq!(names(&lines, |module| module["kind"] == "anonymous"), ours);
     // Another file that stands in its place is not.
     let path = Path::new(said[0]["path"].as_str().unwrap());
-    fs::copy(path, path.with_extension("new")).unwrap();
+    testkit::copy(path, path.with_extension("new")).unwrap();
     fs::rename(path.with_extension("new"), path).unwrap();
     let (_, said) = converted(&moved);
     assert_eq!(said[0]["refused"], "identity-unproven", "{said}");

@@ -341,7 +341,7 @@ fn a_list_inside_a_root_is_found_and_no_link_leads_out_of_it() {
     // A `/tmp` that is a link is followed inside the root: there is nothing.
     fs::rename(root.path().join("tmp"), root.path().join("moved")).unwrap();
     let outside = tempfile::tempdir().unwrap();
-    fs::copy(
+    testkit::copy(
         root.path().join("moved").join(list.file_name().unwrap()),
         outside.path().join(list.file_name().unwrap()),
     )

@@ -162,7 +162,7 @@ fn a_proc_that_hides_processes_is_named_as_a_cause() {
 fn map_files_is_the_file_itself_and_can_be_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("gone.so");
-    fs::copy(testkit::child::program(), &path).unwrap();
+    testkit::copy(testkit::child::program(), &path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let mut child = Child::spawn();
     let code = child.map(&path, "r-xp");

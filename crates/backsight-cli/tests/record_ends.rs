@@ -87,13 +87,32 @@ fn ended(mut recorder: KillOnDrop) -> Ran {
     }
 }
 
-/// Whether a process has opened its events.
-fn is_recording(pid: u32) -> bool {
-    let fds = fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten();
-    let mut links = fds.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+/// Returns the paths `/proc/PID/FOLDER/*`.
+fn in_proc(pid: u32, folder: &str) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(format!("/proc/{pid}/{folder}"));
+    let entries = entries.into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+/// Whether a recorder has its events open.
+fn has_events(pid: u32) -> bool {
+    let mut links = in_proc(pid, "fd").filter_map(|fd| fs::read_link(fd).ok());
     links.any(|link| link.to_string_lossy().contains("perf_event"))
+}
+
+/// Whether a recorder waits for samples of its events. Between opening and starting them it reads
+/// the kernel's symbols, which takes longer than a short test where the machine is busy.
+fn is_sampling(pid: u32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let poll = [nix::libc::SYS_poll, nix::libc::SYS_ppoll];
+    #[cfg(not(target_arch = "x86_64"))]
+    let poll = [nix::libc::SYS_ppoll];
+    // proc_pid_syscall(5): the number of the call that a thread waits in.
+    let waits = |thread: PathBuf| {
+        let call = fs::read_to_string(thread.join("syscall")).ok()?;
+        Some(poll.contains(&call.split(' ').next()?.parse().ok()?))
+    };
+    has_events(pid) && in_proc(pid, "task").any(|thread| waits(thread) == Some(true))
 }
 
 /// Returns the processor time of a process so far, in ticks of a hundredth of a second.
@@ -124,7 +143,7 @@ fn control_c_says_what_is_written_and_how_to_discard_it() {
     let Some(place) = Place::new() else { return };
     let recorder = place.start(&["-F", "997", "-o", "out.pb.gz"]);
     let pid = recorder.pid();
-    wait_until("events", || is_recording(pid));
+    wait_until("sampling", || is_sampling(pid));
     let begin = ticks(place.process.pid());
     wait_until("samples", || ticks(place.process.pid()) >= begin + 20);
     send(&recorder.0, Signal::SIGINT);
@@ -164,11 +183,11 @@ fn a_pipe_that_nobody_reads_is_given_up_at_control_c() {
                 smaller(pipe).unwrap();
             }
             let pid = recorder.pid();
-            wait_until("events", || is_recording(pid));
+            wait_until("sampling", || is_sampling(pid));
             let begin = ticks(place.process.pid());
             wait_until("samples", || ticks(place.process.pid()) >= begin + 70);
             if !duration.is_empty() {
-                wait_until("the end of recording", || !is_recording(pid));
+                wait_until("the end of recording", || !has_events(pid));
             }
             send(&recorder.0, Signal::SIGINT);
             let ran = ended(recorder);
@@ -235,7 +254,7 @@ fn lost_records_are_counted_and_said() {
     // Kernels lower the frequency as they see fit.
     let recorder = place.start(&["-F", "4999", "--call-graph", "dwarf", "-o", "out.pb.gz"]);
     let pid = recorder.pid();
-    wait_until("events", || is_recording(pid));
+    wait_until("sampling", || is_sampling(pid));
     send(&recorder.0, Signal::SIGSTOP);
     let begin = ticks(place.process.pid());
     wait_until("processor time", || {

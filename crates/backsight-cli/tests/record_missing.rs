@@ -92,9 +92,9 @@ fn processes_that_vanish_from_the_recording_are_counted() {
     let (dir, command) = public_copy();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let hidden = dir.path().join("hidden");
-    fs::copy(program, &hidden).unwrap();
+    testkit::copy(program, &hidden).unwrap();
     let seen = dir.path().join("seen");
-    fs::copy(&hidden, &seen).unwrap();
+    testkit::copy(&hidden, &seen).unwrap();
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o111)).unwrap();
     let record = |name: &str, script: &str| {
         let mut recorder = Command::new(&command);
@@ -223,9 +223,10 @@ fn intervals_that_cannot_be_written_are_counted() {
 fn a_program_that_cannot_be_started_is_told_apart() {
     let Some((dir, _)) = place() else { return };
     fs::write(dir.path().join("plain"), "int main;").unwrap();
-    fs::write(dir.path().join("script"), "#!/no/such/interpreter\n").unwrap();
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(dir.path().join("script"), mode).unwrap();
+    let text = dir.path().join("text");
+    fs::write(&text, "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
+    testkit::copy(text, dir.path().join("script")).unwrap();
     for (program, code, words) in [
         ("./plain", 126, "it is not executable"),
         (".", 126, "it is a directory"),

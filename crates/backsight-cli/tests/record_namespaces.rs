@@ -71,7 +71,7 @@ fn maker() -> Result<tempfile::TempDir, String> {
         return Err("no user or PID namespaces".to_owned());
     }
     let dir = tempfile::tempdir().unwrap();
-    fs::copy(
+    testkit::copy(
         compile("made-inside", MAKER, &["-O1"])?,
         dir.path().join("maker"),
     )
@@ -350,12 +350,12 @@ fn a_program_behind_pivot_root_has_names() {
     let root = dir.path().join("root");
     fs::create_dir_all(root.join("old")).unwrap();
     fs::create_dir(dir.path().join("mnt")).unwrap();
-    fs::copy(&program, root.join("pivoted")).unwrap();
+    testkit::copy(&program, root.join("pivoted")).unwrap();
     let needed = String::from_utf8(needed.stdout).unwrap();
     for library in needed.split_whitespace().filter(|it| it.starts_with('/')) {
         let to = root.join(library.trim_start_matches('/'));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(library, to).unwrap();
+        testkit::copy(library, to).unwrap();
     }
     let script = "mount -t tmpfs none mnt && cp -a root/. mnt/ && cd mnt && \
                   PATH=$PATH:/sbin:/usr/sbin pivot_root . old && exec /pivoted spin 60000";

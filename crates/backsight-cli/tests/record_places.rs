@@ -26,7 +26,7 @@ fn a_program_that_was_deleted_or_replaced_has_names() {
             assert!(runs(&mut spins, "gone"));
             fs::remove_file(&program).unwrap();
             if is_replaced {
-                fs::copy("/bin/true", &program).unwrap();
+                testkit::copy("/bin/true", &program).unwrap();
             }
             let ran = place.record(user, &["-p", &pid, "-d", "0.5", "-o", "out.folded"]);
             match ran {
@@ -84,7 +84,7 @@ int main(int count, char **args) {
         Ok(program) => program,
         Err(reason) => return skip(&reason),
     };
-    fs::copy(program, place.path("run")).unwrap();
+    testkit::copy(program, place.path("run")).unwrap();
     place.copy("busy");
     let args = ["-o", "out.folded", "--", "./run", "busy", "spin", "1000"];
     for user in users() {
@@ -150,10 +150,10 @@ fn root_with(place: &Place, name: &str) -> Result<PathBuf, String> {
     {
         let to = root.join(library.trim_start_matches('/'));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(library, to).unwrap();
+        testkit::copy(library, to).unwrap();
     }
     fs::create_dir_all(root.join("usr/bin")).unwrap();
-    fs::copy(&place.busy, root.join("usr/bin/env")).unwrap();
+    testkit::copy(&place.busy, root.join("usr/bin/env")).unwrap();
     let tried = Command::new("unshare")
         .args(["-r", "chroot"])
         .arg(&root)
@@ -226,7 +226,7 @@ fn a_stripped_program_in_another_root_has_the_names_of_its_debug_file() {
             let linked = linked.arg(link).arg(&program).current_dir(place.dir.path());
             assert!(linked.status().unwrap().success());
         }
-        fs::copy(&debug, &at).unwrap();
+        testkit::copy(&debug, &at).unwrap();
         match record_in_root(&place, &root) {
             Ok(ran) => place.is_named("out.folded", &ran),
             Err(reason) => return skip(&reason),

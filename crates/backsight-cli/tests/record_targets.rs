@@ -178,7 +178,7 @@ fn of_a_cgroup_its_processes_are_recorded_and_no_others() {
     let start = |name: &str| {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
-        fs::copy(&busy, &path).unwrap();
+        testkit::copy(&busy, &path).unwrap();
         let mut command = Command::new(&path);
         let command = command.args(["spin", "60000"]).stdout(Stdio::null());
         (KillOnDrop(command.spawn().unwrap()), dir)

@@ -50,7 +50,7 @@ fn waits_without_stacks_count_for_the_last_stack() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program = dir.path().join("program");
-    fs::copy(&busy, &program).unwrap();
+    testkit::copy(&busy, &program).unwrap();
     let mut command = backsight();
     command
         .current_dir(dir.path())

@@ -95,15 +95,8 @@ fn a_program_that_was_touched_is_named() {
             };
             let dir = tempfile::tempdir().unwrap();
             let copy = dir.path().join("waits");
-            fs::copy(program, &copy).unwrap();
-            // A child of another test may still have the copy open for writing, until it runs its
-            // own program.
-            let mut child = None;
-            wait_until("a program that nobody writes to", || {
-                child = Command::new(&copy).spawn().ok();
-                child.is_some()
-            });
-            let child = KillOnDrop(child.unwrap());
+            testkit::copy(program, &copy).unwrap();
+            let child = KillOnDrop(Command::new(&copy).spawn().unwrap());
             let pid = child.pid().to_string();
             let waits = || run(["stack", &pid]).stdout.contains("pause");
             wait_until("a process that waits", waits);

@@ -21,8 +21,8 @@ fn roots() -> Option<Split> {
         fs::create_dir_all(place.parent().expect("a folder")).expect("ours");
         match root {
             "empty" => continue,
-            "other" => fs::copy("/proc/self/exe", &place),
-            _ => fs::copy(split.path("bare"), &place),
+            "other" => testkit::copy("/proc/self/exe", &place),
+            _ => testkit::copy(split.path("bare"), &place),
         }
         .expect("ours");
         if root != "other" {

@@ -65,7 +65,7 @@ fn a_debug_link_is_followed_beside_the_file_and_in_a_root() {
     for (place, flags) in places {
         let to = root.join(place);
         std::fs::create_dir_all(to.parent().expect("a folder")).expect("ours");
-        std::fs::copy(root.join("a.debug"), &to).expect("ours");
+        testkit::copy(root.join("a.debug"), &to).expect("ours");
         let shown = ask(&flags);
         assert!(shown.contains("a.c:1"), "{place}: {shown}");
         let index = root.join("index");

@@ -62,7 +62,7 @@ fn why_a_file_did_not_count_can_be_asked() {
         ("is taken", &|| (), "debug file, used"),
         (
             "is another's",
-            &|| drop(fs::copy("/proc/self/exe", &by_id)),
+            &|| drop(testkit::copy("/proc/self/exe", &by_id)),
             "no debug file: it is of ",
         ),
         (

@@ -134,7 +134,7 @@ fn rules_of_debug_files_and_symbol_files_unwind_live_stacks() {
     let debug = dir.path().join("debug/.build-id").join(&id[..2]);
     fs::create_dir_all(&debug).expect("ours");
     let file = debug.join(format!("{}.debug", &id[2..]));
-    fs::copy(dir.path().join("waits.debug"), &file).expect("ours");
+    testkit::copy(dir.path().join("waits.debug"), &file).expect("ours");
     let debug_dir = dir.path().join("debug");
     let ran = stack(pid, &["--debug-dir", debug_dir.to_str().expect("text")]);
     assert!(has_callers(&ran), "by .debug_frame: {ran:?}");

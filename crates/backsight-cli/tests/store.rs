@@ -231,7 +231,7 @@ fn files_that_cannot_be_added_are_reported() {
     fs::write(program.path("x\u{1b}[31m"), "text").expect("ours");
     fs::create_dir(program.path("dir")).expect("ours");
     fs::rename(program.path("a.c"), program.path("dir/a.c")).expect("ours");
-    fs::copy(program.path("a"), program.path("dir/a")).expect("ours");
+    testkit::copy(program.path("a"), program.path("dir/a")).expect("ours");
     let ran = program.run_args(&["store", "add", "x\u{1b}[31m", "absent", "dir"]);
     let words = ["neither ELF nor GSYM", "absent: open: No such file"];
     ran.fails(1, &words);

@@ -148,7 +148,7 @@ fn unused_symbol_files_are_said() {
         ("two.sym", "both/two.sym"),
         ("one.sym", "first/one.sym"),
     ] {
-        fs::copy(program.path(from), program.path(to)).expect("ours");
+        testkit::copy(program.path(from), program.path(to)).expect("ours");
     }
     for (flags, code) in [
         ("--symbols one.sym --symbols two.sym", 1),

@@ -190,7 +190,7 @@ fn one_bad_mapping_does_not_lose_the_batch() {
 fn another_file_under_the_path_gives_no_names() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lib.so");
-    fs::copy(testkit::child::program(), &path).unwrap();
+    testkit::copy(testkit::child::program(), &path).unwrap();
     let module = |more: &str| {
         let path = path.to_str().unwrap();
         format!(

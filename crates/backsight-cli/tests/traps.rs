@@ -162,13 +162,11 @@ const DOORS: &[Door] = &[
             let data = house.path("perf.data");
             if !data.exists() {
                 let program = house.path("recorded");
-                let from = perf::program()?;
-                let copied = Command::new("cp").arg(from).arg(&program).status();
-                assert!(copied.expect("cp").success());
+                testkit::copy(perf::program()?, &program).expect("ours");
                 let way = ["-e", "cpu-clock", "-g", "-F", "500", "--no-buildid"];
                 let program = program.to_str()?;
                 let recording = perf::record(&way, &[program, "spin", "100000"]).ok()?;
-                fs::copy(&recording.data, &data).ok()?;
+                testkit::copy(&recording.data, &data).ok()?;
             }
             house.link("recorded", to);
             Some(house.convert("perf.data"))

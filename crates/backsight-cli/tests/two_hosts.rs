@@ -30,10 +30,7 @@ impl Host {
         testkit::tools::tool("objcopy")?;
         let dir = tempfile::tempdir().expect("a folder");
         let program = dir.path().join("it");
-        // Another process writes it: if we had opened it for writing, executing it would fail as
-        // "busy".
-        let copied = Command::new("cp").arg(original).arg(&program).status();
-        assert!(copied.expect("cp").success());
+        testkit::copy(original, &program).expect("ours");
         let id = run(["buildid".as_ref(), program.as_os_str()]).ok();
         let id = id.split(' ').next().expect("a build ID").trim().to_owned();
         let (first, rest) = id.split_at(2);

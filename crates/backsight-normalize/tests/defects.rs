@@ -187,7 +187,7 @@ fn a_file_that_is_no_elf_does_not_spoil_the_batch() {
 fn one_file_by_two_paths_is_one_module() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (dir.path().join("one"), dir.path().join("two"));
-    fs::copy(libc(), &one).unwrap();
+    testkit::copy(libc(), &one).unwrap();
     fs::hard_link(&one, &two).unwrap();
     let mut child = Child::spawn();
     let addrs = [child.map(&one, "r-xp").start, child.map(&two, "r-xp").start];

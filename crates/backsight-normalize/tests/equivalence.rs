@@ -22,9 +22,9 @@ fn processes() -> (Vec<Child>, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let own = std::env::current_exe().unwrap();
-    fs::copy("/bin/cat", at("a b\nc")).unwrap();
-    fs::copy("/bin/cat", at("x (deleted)")).unwrap();
-    fs::copy("/bin/cat", at("gone")).unwrap();
+    testkit::copy("/bin/cat", at("a b\nc")).unwrap();
+    testkit::copy("/bin/cat", at("x (deleted)")).unwrap();
+    testkit::copy("/bin/cat", at("gone")).unwrap();
     fs::write(at("no-elf"), vec![1; 0x3000]).unwrap();
     let shapes: [&Shape<'_>; 10] = [
         &|child| child.map(&own, "r-xp"),

@@ -220,7 +220,7 @@ fn images_are_released_and_modules_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let programs = ["a", "b", "c", "d"].map(|name| {
         let copy = dir.path().join(name);
-        fs::copy(testkit::child::program(), &copy).unwrap();
+        testkit::copy(testkit::child::program(), &copy).unwrap();
         copy
     });
     let code = programs

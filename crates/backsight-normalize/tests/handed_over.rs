@@ -34,7 +34,7 @@ fn another_user_gets_the_same_result() {
     let mut child = Child::spawn();
     let dir = tempfile::tempdir().unwrap();
     let gone = dir.path().join("gone.so");
-    std::fs::copy(std::env::current_exe().unwrap(), &gone).unwrap();
+    testkit::copy(std::env::current_exe().unwrap(), &gone).unwrap();
     child.map(&gone, "r-xp");
     std::fs::remove_file(&gone).unwrap();
     child.gaps("/proc/self/exe", 3);

@@ -249,15 +249,7 @@ fn the_example_serves_a_process_of_another_user() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     let copy = dir.path().join("hand_over");
-    // Another process writes it: a child of another test could keep it open for writing.
-    assert!(
-        Command::new("cp")
-            .arg(program)
-            .arg(&copy)
-            .status()
-            .unwrap()
-            .success()
-    );
+    testkit::copy(program, &copy).unwrap();
     let (public, socket) = (dir.path().join("public"), dir.path().join("public/socket"));
     fs::create_dir(&public).unwrap();
     let start = |role: &str, user: u32| {

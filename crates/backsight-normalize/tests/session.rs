@@ -154,7 +154,7 @@ fn an_inode_given_to_another_file_is_another_module() {
         let mut kept = session(&child, backend, Trust::Recheck);
         let mut ids = Vec::new();
         for program in ["/bin/cat", "/bin/ls", "/bin/cat"] {
-            fs::copy(program, &path).unwrap();
+            testkit::copy(program, &path).unwrap();
             let code = child.map(&path, "r-xp");
             let Outcome::Located { module, .. } = ask(&mut kept, code.start) else {
                 panic!()

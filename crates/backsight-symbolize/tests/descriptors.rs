@@ -43,7 +43,7 @@ fn three_hundred_programs_with_sixty_four_descriptors() {
         .map(|n| dir.path().join(format!("a{n}")))
         .collect();
     for path in &paths[1..] {
-        std::fs::copy(&first, path).expect("copied");
+        testkit::copy(&first, path).expect("copied");
     }
     let main = entry_of(&first);
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");

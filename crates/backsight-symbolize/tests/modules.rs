@@ -77,7 +77,7 @@ fn another_file_is_another_module() {
     let first = symbolizer.add(open(&fixture, "a"), None, None);
     // A copy under another name, a file that was changed since, another build ID that it must
     // have.
-    std::fs::copy(fixture.path("a"), fixture.path("b")).expect("copied");
+    testkit::copy(fixture.path("a"), fixture.path("b")).expect("copied");
     let copy = symbolizer.add(open(&fixture, "b"), None, None);
     let wanted = symbolizer.add(open(&fixture, "a"), Some(ID.parse().expect("digits")), None);
     let mut bytes = std::fs::read(fixture.path("a")).expect("read");

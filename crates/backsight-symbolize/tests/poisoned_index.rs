@@ -138,7 +138,7 @@ fn another_debug_file_is_another_index() {
     let debug = |name: &str| {
         let home = pair.path(&format!("{name}.d/.build-id/12"));
         fs::create_dir_all(&home).expect("ours");
-        fs::copy(pair.path(name), home.join("34567812345678.debug")).expect("ours");
+        testkit::copy(pair.path(name), home.join("34567812345678.debug")).expect("ours");
         pair.options(Tier::Flat)
             .with_debug_dirs(vec![pair.path(&format!("{name}.d"))])
     };
@@ -157,7 +157,7 @@ fn files_of_a_root_alone_are_trusted_for_it_alone() {
     pair.fixture.must("strip", &["-o", "bare", "good"]);
     let home = pair.path("root/d/.build-id/12");
     fs::create_dir_all(&home).expect("ours");
-    fs::copy(pair.path("evil"), home.join("34567812345678.debug")).expect("ours");
+    testkit::copy(pair.path("evil"), home.join("34567812345678.debug")).expect("ours");
     let input = || ModuleInput::open(&pair.path("bare")).expect("a file");
     let inside = |roots: Vec<PathBuf>| {
         pair.options(Tier::Flat)

@@ -5,6 +5,7 @@
 //! | [`bpf`] | a BPF program that is loaded, and where the kernel put its lines |
 //! | [`breakpad`] | Breakpad symbol files, written from known functions and lines |
 //! | [`child`] | a process with a memory map that the test controls |
+//! | `copied` | copies of files that tests run |
 //! | `differential` | other symbolizers, and their known differences (a feature) |
 //! | [`elf`] | a builder of ELF files, including invalid ones |
 //! | [`http`] | a server that answers late, wrong or for ever |
@@ -24,7 +25,7 @@
 //! | [`user`] | runs code as an unprivileged user |
 //! | [`workload`] | large programs with debug information, built by `cargo xtask workloads` |
 //!
-//! Also [`skip`], [`is_root`] and [`fixture`].
+//! Also [`copy`], [`skip`], [`is_root`] and [`fixture`].
 //!
 //! It uses no code of the crates under test: an oracle that shared code with them would share
 //! their mistakes.
@@ -38,6 +39,7 @@ pub mod breakpad;
 pub mod browser;
 pub mod busy;
 pub mod child;
+mod copied;
 #[cfg(feature = "differential")]
 pub mod differential;
 pub mod elf;
@@ -64,6 +66,7 @@ pub mod user;
 pub mod workload;
 pub mod zip;
 
+pub use copied::copy;
 pub use fixtures::{fixture, fixture_path};
 pub use skip::skip;
 pub use user::is_root;

@@ -68,13 +68,13 @@ fn a_deleted_and_a_replaced_file_keep_theirs() {
     let mut child = Child::spawn();
     let want = by_readelf(&libc);
 
-    fs::copy(&libc, &path).unwrap();
+    testkit::copy(&libc, &path).unwrap();
     let deleted = child.map(&path, "r-xp");
     fs::remove_file(&path).unwrap();
 
-    fs::copy(&libc, &path).unwrap();
+    testkit::copy(&libc, &path).unwrap();
     let replaced = child.map(&path, "r-xp");
-    fs::copy(std::env::current_exe().unwrap(), dir.path().join("new")).unwrap();
+    testkit::copy(std::env::current_exe().unwrap(), dir.path().join("new")).unwrap();
     fs::rename(dir.path().join("new"), &path).unwrap();
     let new = child.map(&path, "r-xp");
 
@@ -142,7 +142,7 @@ fn one_query_for_all_says_what_the_queries_for_each_say() {
         .join("f".repeat(200));
     fs::create_dir_all(&deep).unwrap();
     let program = std::env::current_exe().unwrap();
-    fs::copy(&program, deep.join("program")).unwrap();
+    testkit::copy(&program, deep.join("program")).unwrap();
     let code = child.map(deep.join("program"), "r-xp");
     let jit = child.anon("r-xp", 0x1000);
     let hole = child.gaps("/proc/self/exe", 1);

@@ -148,15 +148,10 @@ pub(crate) fn code_of(pid: u32, name: &str) -> u64 {
 }
 
 /// Returns a copy of the command that every user can execute.
-///
-/// Another process writes it: if we had opened it for writing, children of other tests would
-/// inherit the descriptor, and executing it would fail as "busy".
 pub(crate) fn public_copy() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("backsight");
-    let mut copy = Command::new("cp");
-    copy.arg(env!("CARGO_BIN_EXE_backsight")).arg(&path);
-    assert!(copy.status().expect("cp").success());
+    testkit::copy(env!("CARGO_BIN_EXE_backsight"), &path).expect("ours");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
     (dir, path)
 }

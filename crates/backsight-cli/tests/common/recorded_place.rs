@@ -32,7 +32,7 @@ impl Place {
 
     pub(crate) fn copy(&self, name: &str) -> PathBuf {
         let path = self.path(name);
-        fs::copy(&self.busy, &path).expect("it is copied");
+        testkit::copy(&self.busy, &path).expect("it is copied");
         path
     }
 

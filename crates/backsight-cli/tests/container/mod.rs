@@ -90,7 +90,7 @@ impl Container {
             let path = place.join(format!("lib{name}.so"));
             let wrong = library(&format!("wrong_{name}"))?;
             fs::create_dir_all(&place).expect("ours");
-            fs::copy(&wrong, &path).expect("ours");
+            testkit::copy(&wrong, &path).expect("ours");
             libraries.push(Library {
                 function: format!("work_{name}"),
                 addr: 0,
@@ -129,7 +129,7 @@ impl Container {
         for library in &self.libraries {
             let path = self.path_from_outside(library);
             let new = path.with_extension("new");
-            fs::copy(&library.wrong, &new).expect("root may");
+            testkit::copy(&library.wrong, &new).expect("root may");
             fs::rename(&new, &path).expect("root may");
         }
     }
@@ -164,7 +164,7 @@ fn lay_out(dir: &Path, program: &Path, libraries: &[Library]) -> Result<(), Stri
     for folder in folders.into_iter().chain(&others) {
         fs::create_dir_all(folder).expect("ours");
     }
-    fs::copy(program, app.join("program")).expect("ours");
+    testkit::copy(program, app.join("program")).expect("ours");
     let needed = Command::new("ldd")
         .arg(program)
         .output()
@@ -176,7 +176,7 @@ fn lay_out(dir: &Path, program: &Path, libraries: &[Library]) -> Result<(), Stri
     {
         let to = image.join(path.trim_start_matches('/'));
         fs::create_dir_all(to.parent().expect("a folder")).expect("ours");
-        fs::copy(path, to).expect("it can be read");
+        testkit::copy(path, to).expect("it can be read");
     }
     for it in libraries {
         let built = library(&it.function)?;
@@ -186,7 +186,7 @@ fn lay_out(dir: &Path, program: &Path, libraries: &[Library]) -> Result<(), Stri
             "work_bound" => dir.join("bound").join(name),
             _ => dir.join("libs").join(name),
         };
-        fs::copy(&built, place).expect("ours");
+        testkit::copy(&built, place).expect("ours");
         keep_debug_file(dir, &built)?;
     }
     Ok(())

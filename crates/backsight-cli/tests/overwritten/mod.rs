@@ -96,7 +96,7 @@ impl Builds {
         let (first, rest) = id.split_at(2);
         let folder = debug_dir.join(".build-id").join(first);
         fs::create_dir_all(&folder).unwrap();
-        fs::copy(&self.new, folder.join(format!("{rest}.debug"))).unwrap();
+        testkit::copy(&self.new, folder.join(format!("{rest}.debug"))).unwrap();
     }
 }
 
@@ -131,9 +131,9 @@ impl Change {
             now.duration_since(before).unwrap_or_default().as_millis() > 100
         });
         match self {
-            Self::Overwritten => drop(fs::copy(new, library).unwrap()),
+            Self::Overwritten => testkit::copy(new, library).unwrap(),
             Self::WithOldTime => {
-                fs::copy(new, library).unwrap();
+                testkit::copy(new, library).unwrap();
                 let file = fs::File::options().write(true).open(library).unwrap();
                 file.set_modified(before).unwrap();
             }
@@ -147,7 +147,7 @@ impl Change {
             }
             Self::Replaced => {
                 let other = library.with_extension("new");
-                fs::copy(new, &other).unwrap();
+                testkit::copy(new, &other).unwrap();
                 fs::rename(other, library).unwrap();
             }
         }
@@ -173,7 +173,7 @@ impl Process {
     pub(crate) fn that(builds: &Builds, does: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let library = dir.path().join("library.so");
-        fs::copy(&builds.old, &library).unwrap();
+        testkit::copy(&builds.old, &library).unwrap();
         let mut command = Command::new(&builds.program);
         command.arg(&library).args(does);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -73,7 +73,7 @@ impl Split {
         let home = self.path(folder).join(".build-id").join(first);
         fs::create_dir_all(&home).expect("ours");
         let to = home.join(format!("{rest}.debug"));
-        fs::copy(self.path(file), &to).expect("ours");
+        testkit::copy(self.path(file), &to).expect("ours");
         to
     }
 

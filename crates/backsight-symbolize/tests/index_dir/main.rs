@@ -236,7 +236,7 @@ fn the_indexes_that_were_not_used_for_longest_go() {
     };
     for n in 1..=3 {
         let path = case.dir.path.join(format!("0{n}.index"));
-        std::fs::copy(&own, &path).expect("copied");
+        testkit::copy(&own, &path).expect("copied");
         age(&path, hour * n);
     }
     let begun = b"\x89BSIX\r\n\n and more";

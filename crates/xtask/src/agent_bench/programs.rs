@@ -36,6 +36,7 @@ int main(int count, char **words) {
 ";
 
 /// Compiles the short programs.
+#[expect(clippy::disallowed_methods, reason = "no other thread starts programs")]
 pub(super) fn short(bench: &Bench) -> Result<Vec<PathBuf>, String> {
     let one = |number| {
         let name = format!("short_{number}");
