@@ -153,7 +153,8 @@ pub unsafe extern "C" fn backsight_profile_read(
         let threads = symbols.threads.map_or(1, usize::from);
         let files = ModuleFiles::of_this_host()
             .with_symbols(symbols)
-            .with_trust_in_paths(has(BACKSIGHT_PROFILE_TRUST_PATHS));
+            .with_trust_in_paths(has(BACKSIGHT_PROFILE_TRUST_PATHS))
+            .with_recording(&path);
         let maps = match has(BACKSIGHT_PROFILE_NO_JIT_MAPS) {
             true => MapOptions::default().with_maps_of(MapsOf::Nobody),
             false => MapOptions::default(),

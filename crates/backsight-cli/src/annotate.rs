@@ -111,7 +111,7 @@ impl Annotate {
             Format::Json => 0,
         };
         found.truncate(found.len().saturating_sub(more));
-        let files = self.read.files();
+        let files = self.read.files_of(&self.input);
         let mut sources = SourceFiles::new(&self.source_dir, &files, self.read.fetchers());
         let mut listings = Vec::new();
         for of in found {

@@ -226,7 +226,7 @@ fn a_recording_ends_when_its_time_is_over() {
     let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
     let millis = (last - first) / 1_000_000;
     // A busy machine wakes the clock late.
-    assert!((100..900).contains(&millis), "{millis} ms");
+    assert!((100..1500).contains(&millis), "{millis} ms");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A capture has only the file's path, and another file may be at that path now or on this host.
 //! So a file counts only if it has the module's build ID or, if the capture has none, its device
-//! and inode. It is looked for inside the given roots, on this host, and in debug directories (of
+//! and inode, and was not written to since. It is looked for inside the given roots, on this host, and in debug directories (of
 //! which perf's cache is one to the command). An unproven file is not used for names: no name is better than a wrong one.
 //!
 //! The process of an earlier recording is not used to find its files. Its PID may have been reused,
@@ -11,12 +11,13 @@
 //! lives (`held_files.rs`).
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::BufReader;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use backsight_files::{ArchiveMember, By};
 use backsight_symbolize::{Cause, Kallsyms, ModuleInput, Options, Symbolizer};
@@ -41,6 +42,8 @@ pub struct ModuleFiles {
     trust_paths: bool,
     /// Whether no file of a module is opened.
     is_closed: bool,
+    /// When the recording was last written to.
+    recorded_until: Option<SystemTime>,
     vmlinux: Option<PathBuf>,
     host: Host,
     /// Shared by copies, since listing it takes a while.
@@ -95,6 +98,20 @@ impl ModuleFiles {
     pub fn with_trust_in_paths(self, trust_paths: bool) -> Self {
         Self {
             trust_paths,
+            ..self
+        }
+    }
+
+    /// Sets the file of the recording or capture, or the directory that `perf record --threads`
+    /// wrote. A module's file that was last written to (`st_mtime`) after it is another one by
+    /// now: `cp new.so old.so` keeps device and inode. A build ID proves it all the same.
+    #[must_use]
+    pub fn with_recording(self, path: impl AsRef<Path>) -> Self {
+        let (path, data) = (path.as_ref(), path.as_ref().join("data"));
+        let metadata = std::fs::metadata(data).or_else(|_| std::fs::metadata(path));
+        let metadata = metadata.ok().filter(Metadata::is_file);
+        Self {
+            recorded_until: metadata.and_then(|it| it.modified().ok()),
             ..self
         }
     }
@@ -293,7 +310,11 @@ impl ModuleFiles {
             return Err(Some(Reason::IdentityUnproven));
         }
         let is_it = |file: &File| {
-            let is_same = || is_same_file(file, module) && self.held.is_unchanged(module, file);
+            let is_same = || {
+                is_same_file(file, module)
+                    && !self.is_written_since(file)
+                    && self.held.is_unchanged(module, file)
+            };
             self.trust_paths || is_same()
         };
         let roots = self.options.roots.iter();
@@ -310,6 +331,15 @@ impl ModuleFiles {
             true => Ok(file),
             false => Err(Some(Reason::IdentityUnproven)),
         }
+    }
+
+    /// Whether a file was written to after the recording.
+    fn is_written_since(&self, file: &File) -> bool {
+        let until = || {
+            let written = file.metadata().ok()?.modified().ok()?;
+            Some(written > self.recorded_until?)
+        };
+        until().unwrap_or(false)
     }
 
     /// All processes under one kernel have the same vDSO image for a given ABI; the build ID

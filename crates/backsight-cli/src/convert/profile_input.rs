@@ -102,9 +102,9 @@ impl ProfileInput {
         Self { event, ..self }
     }
 
-    /// Returns where the files of modules are found.
-    pub(crate) fn files(&self) -> ModuleFiles {
-        self.symbols.files()
+    /// Returns where the files of modules in this input are found.
+    pub(crate) fn files_of(&self, input: &Path) -> ModuleFiles {
+        self.symbols.files_of(input)
     }
 
     /// The servers and buckets that are asked for files.
@@ -165,7 +165,7 @@ impl ProfileInput {
         input: &Path,
         mut drain: impl FnMut(&mut Profile) -> Result<()>,
     ) -> Result<(Profile, ReadReport)> {
-        let options = self.read_options(false);
+        let options = self.read_options(input, false);
         let mut symbolizer = (!self.no_symbols).then(|| self.symbolizer(&options));
         let mut demangled = Demangled::default();
         read::in_pieces(input, &options, |profile| {
@@ -191,7 +191,7 @@ impl ProfileInput {
     ) -> Result<(Profile, ReadReport)> {
         // Which files are worth fetching is known when all samples are read.
         self.symbols.fetchers().hold();
-        let options = self.read_options(!has_time && !self.filter.needs_time());
+        let options = self.read_options(input, !has_time && !self.filter.needs_time());
         let (mut profile, mut report) = read::run(input, &options)?;
         let has_one_type = has_one_type(report.format);
         report.has_one_value = has_one_type;
@@ -238,7 +238,7 @@ impl ProfileInput {
         Ok((profile, report))
     }
 
-    fn read_options(&self, summed: bool) -> InputOptions<'_> {
+    fn read_options(&self, input: &Path, summed: bool) -> InputOptions<'_> {
         InputOptions {
             from: self.from,
             event: self.event.as_deref(),
@@ -246,7 +246,7 @@ impl ProfileInput {
             max_memory: self.max_memory,
             is_for_trace: self.is_for_trace,
             // Build IDs and segments are read from files even without symbols.
-            files: self.symbols.files(),
+            files: self.symbols.files_of(input),
             maps: match self.no_symbols && !self.is_handed_on {
                 true => MapsOf::Nobody,
                 false => self.symbols.maps_of(),

@@ -112,9 +112,9 @@ impl ReadFlags {
         }
     }
 
-    /// Returns where the files of modules are found.
-    pub(crate) fn files(&self) -> ModuleFiles {
-        self.profile.files()
+    /// Returns where the files of modules in this input are found.
+    pub(crate) fn files_of(&self, input: &Path) -> ModuleFiles {
+        self.profile.files_of(input)
     }
 
     /// The servers and buckets that are asked for files.

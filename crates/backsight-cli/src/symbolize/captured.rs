@@ -45,7 +45,7 @@ pub(super) fn run(
         let cause = format_args!("{packed}{what}: {way_out}");
         return Err(Failure::of(Shown(path), cause));
     }
-    let files = symbols.files();
+    let files = symbols.files_of(path);
     let symbolizer = Symbolizer::new(files.symbols().clone());
     let mut capture = Capture {
         symbolizer: Accounted::new(symbolizer, symbols),

@@ -148,7 +148,12 @@ impl Symbols {
             .with_index_dir(self.index_dir.dir())
     }
 
-    /// Returns where to find the files of modules in a capture.
+    /// Returns where to find the files of modules in a capture, which this file has.
+    pub(crate) fn files_of(&self, capture: &Path) -> ModuleFiles {
+        self.files().with_recording(capture)
+    }
+
+    /// Returns where to find the files of modules of live processes.
     pub(crate) fn files(&self) -> ModuleFiles {
         ModuleFiles::of_this_host()
             .with_symbols(self.options())

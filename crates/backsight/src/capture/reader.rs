@@ -49,6 +49,7 @@ impl PerfData<BufReader<File>> {
     ) -> Result<Self, RecordingError> {
         let mut options = options;
         options.maps = options.maps.with_recording(path.as_ref());
+        let files = files.with_recording(path.as_ref());
         let all = recording_files(path.as_ref())?.into_iter();
         let all = all.map(|(path, file)| (path, BufReader::with_capacity(BUFFER_BYTES, file)));
         Self::open(Recording::NamedFiles(all.collect()), options, files)
