@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use backsight_types::trace::Mmap;
+use backsight_types::trace::{Mmap, MovedText};
 use backsight_types::{BuildId, Device, Perms};
 use vma_query::{Cursor, Filter, NameBuf, OpenOptions, ProcMaps, Query, Vma, VmaName};
 
@@ -79,7 +79,7 @@ impl ExistingProcesses {
                     b"" => b"//anon".to_vec(),
                     name => name.to_vec(),
                 },
-                inferred: false,
+                moved: MovedText::Unknown,
             };
             record::mapping(out, about, &mapping);
         }

@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::Mutex;
 
 use backsight_normalize::Mmap;
+use backsight_types::trace::MovedText;
 use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
 
 use crate::failure::{Failure, Result, ended};
@@ -101,7 +102,7 @@ unsafe fn read(given: *const backsight_mmap) -> Result<Mmap> {
             bytes => Some(build_id_of(bytes)?),
         },
         name: name.to_vec(),
-        inferred: false,
+        moved: MovedText::Unknown,
     })
 }
 

@@ -1,6 +1,6 @@
 //! `record`, `top` and `convert` of a program that moved its own text to anonymous memory, as
 //! programs do that want it on huge pages: its functions have their names, and it is said that the
-//! file was inferred.
+//! file was inferred. A program that writes other code over its text is told from it.
 
 mod common;
 
@@ -14,7 +14,9 @@ use testkit::child::KillOnDrop;
 use testkit::skip;
 use testkit::tools::compile;
 
-/// Moves a part of its text or all of it, prints a line, and calls `hot` and `warm`.
+/// Moves a part of its text or all of it, prints a line, and calls `hot` and `warm`. With `other`
+/// and `late` it has other code there instead, a function that has no name: with `late` it is
+/// written a while after the memory was mapped.
 const SOURCE: &str = r#"
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -36,6 +38,10 @@ SPIN(warm)
 __asm__(".pushsection moved_text,\"ax\",%progbits\n\t.balign 4096\n.globl moved_to\nmoved_to:\n\t.popsection");
 __asm__(".pushsection z_after_text,\"ax\",%progbits\n\t.balign 4096\n\t.skip 8192\n\t.popsection");
 extern char moved_from[], moved_to[];
+static void other(uint64_t turns, volatile uint64_t *sum) {
+    for (uint64_t i = 0; i < turns; i++) *sum = *sum * 33 + i;
+    *sum += (uint64_t)__builtin_frame_address(0) & 1;
+}
 
 static void die(const char *what) { perror(what); exit(3); }
 
@@ -54,6 +60,16 @@ static void move(char *start, size_t size, int is_mremap) {
     munmap(copy, size);
 }
 
+static void replace(char *start, size_t size, int is_late) {
+    int all = PROT_READ | PROT_WRITE | PROT_EXEC;
+    if (mmap(start, size, all, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) die("mmap over");
+    clock_t mapped = clock();
+    while (is_late && clock() - mapped < CLOCKS_PER_SEC) {}
+    memset(start, 0xcc, size);
+    memcpy(start, other, 512);
+    __builtin___clear_cache(start, start + size);
+}
+
 int main(int count, char **words) {
     if (count != 3) return 2;
     if (!strcmp(words[1], "all")) {
@@ -65,6 +81,13 @@ int main(int count, char **words) {
                 start = (char *)from, end = (char *)to;
         }
         move(start, end - start, 1);
+    } else if (!strcmp(words[1], "other") || !strcmp(words[1], "late")) {
+        replace(moved_from, moved_to - moved_from, !strcmp(words[1], "late"));
+        puts("moved");
+        fflush(stdout);
+        void (*code)(uint64_t, volatile uint64_t *) = (void (*)(uint64_t, volatile uint64_t *))moved_from;
+        while (clock() < atol(words[2]) * (CLOCKS_PER_SEC / 1000)) code(40000, &sink);
+        return 0;
     } else {
         move(moved_from, moved_to - moved_from, !strcmp(words[1], "mremap"));
     }
@@ -232,4 +255,67 @@ fn a_program_that_moves_its_text_while_it_is_recorded_has_names() {
             "convert of {how}: {count} {ran:?}"
         );
     }
+}
+
+/// The process says that it is no text of its file, so a recorder says the same.
+#[test]
+fn other_code_over_text_is_not_named_as_that_text() {
+    let program = match program() {
+        Ok(program) => program,
+        Err(reason) => return skip(&reason),
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let out = dir.path().join("out.folded");
+    let name = program.to_str().expect("text");
+    let child = moved(&program, "other");
+    let pid = child.0.id().to_string();
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("ours");
+    let made = maps
+        .lines()
+        .find(|line| line.contains(" rwxp 00000000 00:00 0"));
+    let start = made
+        .and_then(|line| line.split_once('-'))
+        .expect("a mapping")
+        .0;
+    let mut asked = backsight();
+    let asked = asked.args(["normalize", "-p", &pid, &format!("0x{start}")]);
+    let asked = Ran::from(asked.output().expect("it runs"));
+    assert!(asked.stdout.contains("[anonymous]"), "{asked:?}");
+
+    let runs: [&[&str]; 3] = [
+        &["-p", &pid, "-d", "0.5"],
+        &["--", name, "other", "900"],
+        &["--", name, "late", "2000"],
+    ];
+    for args in runs {
+        let ran = record(dir.path(), args);
+        if cannot(&ran) {
+            return skip(&ran.stderr);
+        }
+        assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
+        let stacks = std::fs::read_to_string(&out).expect("it was written");
+        std::fs::remove_file(&out).expect("ours");
+        let is_it = |name: &str| stacks.contains(&format!(";{name} "));
+        assert!(
+            !is_it("hot") && !is_it("warm"),
+            "{args:?}: {stacks}\n{ran:?}"
+        );
+        let account = ran.stderr.lines().find(|line| line.starts_with('{'));
+        let account: Value = serde_json::from_str(account.expect("one")).expect("JSON");
+        assert_eq!(account["frames_inferred"], 0, "{args:?}: {stacks}\n{ran:?}");
+        let nameless = account["frames_without_name"]["anonymous"].as_u64();
+        assert!(nameless > Some(10), "{args:?}: {stacks}\n{ran:?}");
+    }
+    let mut command = backsight();
+    command.args(["top", "-p", &pid, "--every", "1s", "-d", "60s", "-n", "3"]);
+    let mut top = KillOnDrop(command.stdout(Stdio::piped()).spawn().expect("it runs"));
+    let lines = BufReader::new(top.0.stdout.take().expect("a pipe")).lines();
+    let mut lines = lines.map(|line| line.expect("text"));
+    let is_row = |line: &String| {
+        ["hot", "warm", "[anonymous]"]
+            .iter()
+            .any(|it| line.contains(it))
+    };
+    let row = lines.find(is_row).expect("a table");
+    assert!(row.contains("[anonymous]"), "{row}");
 }

@@ -15,6 +15,8 @@ pub(crate) struct Mapped {
     pub(crate) vma: Vma,
     /// `None` for memory without a file.
     pub(crate) module: Option<ModuleIdx>,
+    /// The process said that this is no text of a file.
+    pub(crate) is_other_code: bool,
 }
 
 /// Disjoint mappings, by their start. Clones share them until one is changed, because
@@ -130,7 +132,7 @@ impl AddressSpace {
 impl Mapped {
     /// Returns the outcome of the first byte.
     pub(crate) fn outcome(&self) -> Outcome {
-        let Self { vma, module } = self;
+        let Self { vma, module, .. } = self;
         if !vma.is_executable() {
             return Outcome::Unresolved(Reason::NotExecutable);
         }

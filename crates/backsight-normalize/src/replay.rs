@@ -151,7 +151,7 @@ impl Replay {
         let process = self.processes.get(&pid).into_iter();
         let mappings = process.flat_map(|process| process.space.iter());
         let code = mappings.filter(|mapped| mapped.vma.is_executable());
-        code.map(|Mapped { vma, module }| CodeMapping {
+        code.map(|Mapped { vma, module, .. }| CodeMapping {
             range: vma.range(),
             offset: vma.offset,
             module: *module,

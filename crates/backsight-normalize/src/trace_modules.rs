@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backsight_types::trace::{KERNEL_PID, Mmap};
+use backsight_types::trace::{KERNEL_PID, Mmap, MovedText};
 use backsight_types::{BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
@@ -54,6 +54,7 @@ impl TraceModules {
         Mapped {
             vma,
             module: self.module_of(is_kernel, mapping),
+            is_other_code: mapping.moved == MovedText::Denied,
         }
     }
 
@@ -111,7 +112,7 @@ impl TraceModules {
                 .with_device(device)
                 .with_inode(inode)
                 .with_build_id(build_id)
-                .with_inferred(mapping.inferred);
+                .with_inferred(mapping.moved == MovedText::Moved);
             self.modules.push(NormalizedModule {
                 module,
                 member: None,
@@ -128,8 +129,9 @@ fn identity(mapping: &Mmap) -> RecordedIdentity {
         device,
         inode,
         build_id,
-        inferred,
+        moved,
         ..
     } = *mapping;
+    let inferred = moved == MovedText::Moved;
     (mapping.name.clone(), device, inode, build_id, inferred)
 }

@@ -10,6 +10,7 @@ use backsight_normalize::{
     AbsAddr, AbsRange, Error, FileOffset, Mmap, ModuleIdx, Options, Outcome, Reason, Session,
     SharedModules, Trust,
 };
+use backsight_types::trace::MovedText;
 use backsight_types::{BuildId, Device, Perms};
 use testkit::child::Child;
 use testkit::naive;
@@ -39,7 +40,7 @@ fn record(pid: u32, start: u64, by_build_id: bool) -> Mmap {
         inode,
         build_id,
         name: path.into_bytes(),
-        inferred: false,
+        moved: MovedText::Unknown,
     }
 }
 

@@ -6,11 +6,12 @@
 //!   MMAP2 /usr/bin/prog, offset 0x401000    above
 //! ```
 //!
-//! A live process is asked instead (`remapped_text`), and its bytes are compared. A trace has no
-//! bytes, and no record of what was unmapped. So what is found here only says that both sides are
-//! of one file, without a gap and at one distance from it; the module is marked as inferred.
+//! A process that lives while it is recorded is asked first (`remapped_text`): its bytes are
+//! compared, and what it denies is not judged here. A trace has no bytes, and no record of what was
+//! unmapped. So what is found here only says that both sides are of one file, without a gap and at
+//! one distance from it; the module is marked as inferred.
 
-use backsight_types::trace::{KERNEL_PID, Mmap, ProcessChange, ProcessRecord};
+use backsight_types::trace::{KERNEL_PID, Mmap, MovedText, ProcessChange, ProcessRecord};
 use backsight_types::{AbsAddr, AbsRange, FileOffset, Module, ModuleKind};
 
 use super::piece::Step;
@@ -114,7 +115,7 @@ fn run_around(space: &AddressSpace, one: &Mapped, modules: &TraceModules) -> Vec
             inode: file.inode,
             build_id: file.build_id,
             name,
-            inferred: true,
+            moved: MovedText::Moved,
         }
     };
     run.iter().map(as_text).collect()
@@ -124,7 +125,11 @@ fn is_code_without_file(mapped: &Mapped, modules: &TraceModules) -> bool {
     mapped.vma.is_executable() && is_without_file(mapped, modules)
 }
 
+/// Whether a mapping may be text of a file that was moved: also not if its process denied that.
 fn is_without_file(mapped: &Mapped, modules: &TraceModules) -> bool {
+    if mapped.is_other_code {
+        return false;
+    }
     match module_of(mapped, modules) {
         None => true,
         // As `perf` calls it.
@@ -156,7 +161,7 @@ fn is_same_file(one: &Module, other: &Module) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use backsight_types::trace::{CapturedAddrs, Mmap, ProcessChange, ProcessRecord};
+    use backsight_types::trace::{CapturedAddrs, Mmap, MovedText, ProcessChange, ProcessRecord};
     use backsight_types::{AbsAddr, AbsRange, FileOffset, Outcome, Perms};
 
     use super::super::Replay;
@@ -233,12 +238,19 @@ mod tests {
             for records in orders {
                 assert_eq!(answer(&records, 0x2010), text, "{records:#?}");
             }
+            let mut other_code = copy.clone();
+            if let ProcessChange::Mmap(mapping) = &mut other_code.change {
+                mapping.moved = MovedText::Denied;
+            }
             let others = [
                 vec![copy.clone()],
                 vec![below.clone(), copy.clone()],
                 vec![copy.clone(), above.clone()],
                 vec![below.clone(), copy.clone(), own.clone()],
                 vec![below.clone(), copy.clone(), moved.clone()],
+                vec![whole.clone(), other_code.clone()],
+                vec![whole.clone(), copy.clone(), other_code.clone()],
+                vec![below.clone(), other_code.clone(), above.clone()],
             ];
             for records in others {
                 let got = answer(&records, 0x2010);

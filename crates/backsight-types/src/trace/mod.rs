@@ -36,5 +36,7 @@ pub use captured::CapturedAddrs;
 pub use chain::{ChainEntry, Context, marker};
 pub use event::Event;
 pub use facts::{EventType, EventUnit, Facts, FileBuildId};
-pub use process::{KERNEL_PID, Mmap, ProcessChange, ProcessRecord, ThreadChange, ThreadRecord};
+pub use process::{
+    KERNEL_PID, Mmap, MovedText, ProcessChange, ProcessRecord, ThreadChange, ThreadRecord,
+};
 pub use sample::{SampleRecord, UserStack};

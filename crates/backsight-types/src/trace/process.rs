@@ -30,9 +30,21 @@ pub struct Mmap {
     pub build_id: Option<BuildId>,
     /// The name from the kernel: a path, `[vdso]`, `//anon`, or empty.
     pub name: Vec<u8>,
-    /// The memory has no file. It was taken as the text of this one, which the program moved
-    /// there. No record says so.
-    pub inferred: bool,
+    /// Whether the memory has no file, and is the text of this one. No record says so.
+    pub moved: MovedText,
+}
+
+/// Whether executable memory without a file is text of a file that its program moved there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MovedText {
+    /// The process was not asked, or gave no answer. Mappings around it may tell.
+    #[default]
+    Unknown,
+    /// It was taken as the text of the file that the mapping names.
+    Moved,
+    /// The process was asked: it has other code there.
+    Denied,
 }
 
 impl Mmap {

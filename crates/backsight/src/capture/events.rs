@@ -5,15 +5,13 @@ use backsight_profile::{self as profile, Profile};
 use backsight_types::BuildId;
 use backsight_types::trace::{Event, EventType, Facts, Mmap, SampleRecord};
 
-use super::about;
 use super::archives::Archives;
 use super::build_ids::RecordedBuildIds;
 use super::columns::Columns;
 use super::ends::Ends;
 use super::execs::Execs;
 use super::exited::ExitedProcesses;
-use super::files::{self, Unproven};
-use super::injected::move_to_memory;
+use super::files;
 use super::input::RecordingOptions;
 use super::kernel::RecordedKernel;
 use super::last_stacks::LastStacks;
@@ -267,6 +265,9 @@ impl Capture {
         let time_ns = record.time_ns;
         record.time_ns = self.order;
         let pid = record.pid;
+        if let Some(live) = &mut self.live {
+            live.changed(pid, &record.change);
+        }
         match &mut record.change {
             ProcessChange::Mmap(mapping) => {
                 let is_kernel = pid == KERNEL_PID;
@@ -280,7 +281,7 @@ impl Capture {
                     mapping.build_id = self.vdso_of_same_kernel(mapping);
                 }
                 if !is_kernel && let Some(live) = &mut self.live {
-                    live.mapped(pid, mapping, &self.files);
+                    live.mapped(pid, self.order, mapping, &self.files);
                 }
                 if !is_kernel {
                     let trust_inodes = self.piece.trust_inodes;
@@ -319,45 +320,6 @@ impl Capture {
         let host = self.files.host();
         let is_same = host.kernel_build_id == Some(recorded);
         is_same.then(|| host.vdso_like(mapping)).flatten()
-    }
-
-    /// Replays the buffered data, and adds it to the profile.
-    pub(super) fn finish_piece(&mut self) {
-        let Self {
-            piece,
-            profile,
-            threads,
-            files,
-            build_ids,
-            ..
-        } = self;
-        piece.places.made.refresh();
-        piece.finish(profile, build_ids, files);
-        piece.add_mappings(threads.take_mapped(), profile);
-    }
-
-    /// Names code of processes that wrote its name after it was met.
-    pub(super) fn name_late(&mut self) {
-        let made = &mut self.piece.places.made;
-        made.name_late(&mut self.profile, &self.files);
-    }
-
-    /// Ends the recording: replays the rest, and adds the metadata known only at the end.
-    pub(super) fn conclude(&mut self, facts: &Facts) -> Unproven {
-        self.learn(facts);
-        self.off_cpu.finish(&mut self.piece.switches);
-        self.finish_piece();
-        self.name_late();
-        move_to_memory(&mut self.profile);
-        self.events(&facts.events);
-        self.columns.choose(&mut self.profile);
-        about::complete(&self.build_ids, &mut self.profile);
-        about::comment(facts, self.times, &mut self.profile);
-        files::unproven(
-            self.files.host(),
-            facts.hostname.as_deref(),
-            &mut self.profile,
-        )
     }
 
     /// Returns in which processes the addresses of a sample are looked up.

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use backsight_elf::Headers;
 use backsight_normalize::{ModuleImage, NormalizedModule, Options, Session};
-use backsight_types::trace::Mmap;
+use backsight_types::trace::{Mmap, MovedText, ProcessChange, ProcessRecord};
 use backsight_types::{AbsAddr, AbsRange, BuildId, ModuleKind, Outcome, Reason};
 use nix::sys::stat::{major, minor};
 
-use super::made_memory::{is_in_memfd, is_made};
+use super::made_memory::{called_as_perf_does, is_in_memfd, is_made};
+use super::text_answer::{OpenQuestions, TextAnswer, is_written};
 use crate::find::ModuleFiles;
 use crate::held_files::RecordedAs;
 use crate::live::root_of;
@@ -23,12 +24,14 @@ use crate::live::root_of;
 pub(super) struct LiveFiles {
     /// Mappings of a process come one after the other.
     last: Option<(u32, Session)>,
+    /// Memory that was not written when its process was asked.
+    open: OpenQuestions,
 }
 
 impl LiveFiles {
-    /// Takes a mapping of a process, which may have ended: it is recent. Its file is opened and
+    /// Takes a mapping of a process, which may have ended, and the number of its event: it is recent. Its file is opened and
     /// kept, if it is not yet. A vDSO gets its build ID.
-    pub(super) fn mapped(&mut self, pid: u32, mapping: &mut Mmap, files: &ModuleFiles) {
+    pub(super) fn mapped(&mut self, pid: u32, order: u64, mapping: &mut Mmap, files: &ModuleFiles) {
         if !mapping.perms.is_executable() {
             return;
         }
@@ -42,10 +45,16 @@ impl LiveFiles {
             return;
         }
         if is_made(pid, mapping) {
-            match self.moved_text(pid, mapping, files) {
-                Some(text) => *mapping = text,
-                None => files.held_maps().look(pid),
+            match self.text_at(pid, mapping, files) {
+                TextAnswer::Moved(text) => {
+                    *mapping = text;
+                    return;
+                }
+                TextAnswer::Other => mapping.moved = MovedText::Denied,
+                TextAnswer::NotWritten => self.open.add(pid, order, mapping),
+                TextAnswer::Unknown => {}
             }
+            files.held_maps().look(pid);
             return;
         }
         if is_in_memfd(pid, mapping) {
@@ -90,20 +99,14 @@ impl LiveFiles {
         learnt.is_some_and(|learnt| learnt.module.segments.is_some())
     }
 
-    /// Returns memory without a file as a mapping of the file whose text the process moved there,
-    /// if the process proves it, and keeps that file.
-    fn moved_text(&mut self, pid: u32, mapping: &Mmap, files: &ModuleFiles) -> Option<Mmap> {
-        let is_open = matches!(&self.last, Some((last, _)) if *last == pid);
-        if !is_open {
-            let options = Options::default().with_images(true);
-            self.last = Some((pid, Session::open(pid, options).ok()?));
-        }
-        let (_, session) = self.last.as_mut()?;
-        let AbsRange { start, end } = mapping.range;
-        let last = AbsAddr(end.0.checked_sub(1)?);
-        let mut outcomes = Vec::new();
-        session.normalize(&[start, last], &mut outcomes).ok()?;
-        let [first, at_end] = outcomes.try_into().ok()?;
+    /// Asks a process whether its memory without a file is text of a file that it moved there.
+    /// That file is kept.
+    fn text_at(&mut self, pid: u32, mapping: &Mmap, files: &ModuleFiles) -> TextAnswer {
+        // Looked at first: it may be written while it is asked.
+        let is_written = is_written(pid, mapping.range);
+        let Some((outcomes, session)) = self.outcomes_of(pid, mapping.range) else {
+            return TextAnswer::Unknown;
+        };
         let place = |outcome| match outcome {
             Outcome::Located {
                 module,
@@ -111,18 +114,26 @@ impl LiveFiles {
             } => Some((module, file_offset)),
             _ => None,
         };
-        let ((module, offset), (same, end)) = (place(first)?, place(at_end)?);
+        let [Some((module, offset)), Some((same, end))] = outcomes.map(place) else {
+            let is_code = outcomes.contains(&Outcome::Unresolved(Reason::Anonymous));
+            let is_partly = outcomes.iter().any(|it| place(*it).is_some());
+            return match is_code && !is_partly {
+                true if is_written => TextAnswer::Other,
+                true => TextAnswer::NotWritten,
+                false => TextAnswer::Unknown,
+            };
+        };
         // All of it, as one piece.
         let size = mapping.range.size();
-        if module != same || offset.checked_add(size.checked_sub(1)?) != Some(end) {
-            return None;
+        if module != same || offset.checked_add(size.saturating_sub(1)) != Some(end) {
+            return TextAnswer::Unknown;
         }
-        let known = session.modules().get(module.as_usize())?.clone();
+        let known = session.modules().get(module.as_usize()).cloned();
         session.release_images(0);
-        let NormalizedModule { module, image, .. } = known;
-        if !module.inferred {
-            return None;
-        }
+        let known = known.filter(|known| known.module.inferred);
+        let Some(NormalizedModule { module, image, .. }) = known else {
+            return TextAnswer::Unknown;
+        };
         let mut name = module.path;
         if module.deleted {
             name.extend_from_slice(b" (deleted)");
@@ -135,13 +146,59 @@ impl LiveFiles {
             inode: module.inode,
             build_id: module.build_id,
             name,
-            inferred: true,
+            moved: MovedText::Moved,
         };
         if let Some(ModuleImage::File(file)) = image {
             let root = root_of(pid, None);
             (files.held()).hold(RecordedAs::mapped(&text), file, Some(&root));
         }
-        Some(text)
+        TextAnswer::Moved(text)
+    }
+
+    /// Asks a process what it has mapped at both ends of a range.
+    fn outcomes_of(&mut self, pid: u32, range: AbsRange) -> Option<([Outcome; 2], &mut Session)> {
+        let ends = [range.start, AbsAddr(range.end.0.checked_sub(1)?)];
+        let mut outcomes = Vec::new();
+        let is_open = matches!(&self.last, Some((last, _)) if *last == pid);
+        let known = self.last.as_mut().filter(|_| is_open);
+        let is_answered =
+            known.is_some_and(|(_, session)| session.normalize(&ends, &mut outcomes).is_ok());
+        if !is_answered {
+            // It runs another program, or is another process.
+            self.last = None;
+            let options = Options::default().with_images(true);
+            let mut session = Session::open(pid, options).ok()?;
+            session.normalize(&ends, &mut outcomes).ok()?;
+            self.last = Some((pid, session));
+        }
+        let (_, session) = self.last.as_mut()?;
+        Some((outcomes.try_into().ok()?, session))
+    }
+
+    /// A process changed, at the event with this number.
+    pub(super) fn changed(&mut self, pid: u32, change: &ProcessChange) {
+        self.open.changed(pid, change);
+    }
+
+    /// Asks processes again of memory that was not written before. Returns what was mapped by the
+    /// events with these numbers, with what is known of it now.
+    pub(super) fn ask_again(&mut self, files: &ModuleFiles) -> Vec<ProcessRecord> {
+        let due = self.open.take_due().into_iter();
+        let answered = due.filter_map(|open| {
+            let (pid, time_ns) = (open.pid, open.order);
+            let answer = self.text_at(pid, &open.mapping, files);
+            let mut mapping = open.answered(answer)?;
+            if is_made(pid, &mapping) {
+                called_as_perf_does(pid, &mut mapping);
+            }
+            let change = ProcessChange::Mmap(mapping);
+            Some(ProcessRecord {
+                time_ns,
+                pid,
+                change,
+            })
+        });
+        answered.collect()
     }
 
     /// Returns the build ID of the vDSO of a process that is not of the host's kind, and keeps its

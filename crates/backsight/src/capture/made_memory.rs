@@ -24,6 +24,7 @@ pub(super) fn called_as_perf_does(pid: u32, mapping: &mut Mmap) {
         range: mapping.range,
         perms: mapping.perms,
         offset: FileOffset(mapping.range.start.0),
+        moved: mapping.moved,
         name: format!("/tmp/perf-{pid}.map").into_bytes(),
         ..Mmap::default()
     };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use backsight_normalize::{KERNEL_PID, Mmap, ProcessRecord, Replay};
 use backsight_profile::{self as profile, Label, Profile};
 use backsight_types::trace;
-use backsight_types::trace::{ChainEntry, SampleRecord};
+use backsight_types::trace::{ChainEntry, MovedText, SampleRecord};
 use backsight_types::{Module, ModuleIdx, ModuleKind, Perms};
 use hashbrown::HashMap;
 
@@ -291,7 +291,10 @@ impl Piece {
                 inode: module.inode,
                 build_id: module.build_id,
                 name,
-                inferred: module.inferred,
+                moved: match module.inferred {
+                    true => MovedText::Moved,
+                    false => MovedText::Unknown,
+                },
             })
         });
         mappings.collect()
