@@ -154,6 +154,37 @@ fn record(dir: &Path, args: &[&str]) -> Ran {
     Ran::from(command.args(args).output().expect("it runs"))
 }
 
+fn perf_record(pid: &str, data: &Path, more: &[&str]) -> Result<(), String> {
+    let mut perf = Command::new("perf");
+    perf.args(["record", "-q", "-g", "-e", "cpu-clock:u", "-p", pid, "-o"]);
+    perf.arg(data).args(more).args(["--", "sleep", "0.5"]);
+    match perf.output() {
+        Ok(done) if done.status.success() => Ok(()),
+        done => Err(format!("perf record: {done:?}")),
+    }
+}
+
+/// With what the advice says, its names are known: the test above.
+#[test]
+fn what_names_a_program_that_moved_all_its_text_is_said() {
+    let program = match program() {
+        Ok(program) => program,
+        Err(reason) => return skip(&reason),
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("perf.data");
+    let child = moved(&program, "all");
+    if let Err(reason) = perf_record(&child.0.id().to_string(), &data, &[]) {
+        return skip(&reason);
+    }
+    let mut command = backsight();
+    command.arg("convert").arg("-i").arg(&data);
+    let ran = command.args(["-o", "-", "--to", "folded"]).output();
+    let ran = Ran::from(ran.expect("it runs"));
+    assert!(ran.stdout.contains("[anonymous]"), "{ran:?}");
+    assert!(ran.stderr.contains("perf record -d"), "{ran:?}");
+}
+
 fn convert(data: &Path) -> Ran {
     let mut command = backsight();
     command.arg("convert").arg("-i").arg(data);
@@ -192,21 +223,16 @@ fn a_program_that_had_moved_its_text_has_names_and_it_is_said() {
         assert!(row.contains("hot"), "top of {how}: {row}");
         drop(top);
 
-        // The recording has only mappings of code. If all of it was moved, there is nothing of
-        // the file in them.
-        if how == "all" {
-            continue;
-        }
         let data = dir.path().join("perf.data");
-        let mut perf = Command::new("perf");
-        perf.args(["record", "-q", "-g", "-e", "cpu-clock:u", "-p", &pid, "-o"]);
-        perf.arg(&data).args(["--", "sleep", "0.5"]);
-        match perf.output() {
-            Ok(done) if done.status.success() => {}
-            done => {
-                skip(&format!("perf record: {done:?}"));
-                continue;
-            }
+        // The recording has only mappings of code, unless those of data are asked for. If all code
+        // was moved, there is nothing of the file in them.
+        let more: &[&str] = match how {
+            "all" => &["-d"],
+            _ => &[],
+        };
+        if let Err(reason) = perf_record(&pid, &data, more) {
+            skip(&reason);
+            continue;
         }
         let ran = convert(&data);
         let count = inferred(&format!("convert of {how}"), &ran.stdout, &ran);

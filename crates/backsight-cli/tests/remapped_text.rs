@@ -79,6 +79,46 @@ fn moved_text_keeps_its_names_and_is_marked() {
     }
 }
 
+/// The middle of the text is moved: what is around it is at one distance from the file, whatever
+/// the linker.
+#[test]
+fn saved_maps_tell_of_moved_text_as_the_process_does() {
+    let mut child = Child::spawn();
+    let (text, _) = text_and_functions(&child);
+    child.remap(&(text.start + 4096..text.end - 4096));
+    let pid = child.pid().to_string();
+    let dir = tempfile::tempdir().expect("a folder");
+    let saved = dir.path().join("maps");
+    std::fs::write(
+        &saved,
+        std::fs::read(format!("/proc/{pid}/maps")).expect("ours"),
+    )
+    .expect("written");
+    let saved = saved.to_str().expect("text");
+    let addr = format!("{:#x}", text.start + 4096 + 8);
+    let ask = |source: [&str; 2]| {
+        let json_text = run(["normalize", source[0], source[1], "--format", "json", &addr]).ok();
+        let lines = json(&json_text);
+        let module = of_type(&lines, "module").remove(0);
+        let address = of_type(&lines, "address").remove(0);
+        (
+            module["path"].clone(),
+            module["inferred"].clone(),
+            address["file_offset"].clone(),
+        )
+    };
+    let live = ask(["-p", &pid]);
+    assert_eq!(live.1, true, "{live:?}");
+    assert_eq!(ask(["--maps", saved]), live);
+    // Addresses that are not known when the text is read.
+    let piped = common::run_with(
+        ["normalize", "--maps", saved, "-"],
+        format!("{addr}\n").as_bytes(),
+    )
+    .ok();
+    assert!(piped.contains("  [inferred]\n"), "{piped}");
+}
+
 /// Another anonymous mapping over the text is recorded. Between two parts of the file it is its
 /// text; behind it, its code may be any.
 #[test]

@@ -28,7 +28,7 @@ pub(crate) struct LiveVmas<'p> {
     /// finds no code.
     pub(crate) identifies: bool,
     /// The VMAs around anonymous code.
-    pub(crate) neighbours: Neighbours,
+    pub(crate) neighbours: Neighbours<'p>,
 }
 
 impl VmaSource for LiveVmas<'_> {
@@ -147,8 +147,7 @@ impl LiveVmas<'_> {
     /// Returns the outcome of the first byte of executable memory without a file: usually made at
     /// run time, but it may be text of a file that was moved there.
     fn anonymous_outcome(&mut self, vma: &Vma) -> Outcome {
-        let find = |process| remapped_text::find(process, &mut self.neighbours, vma);
-        let Some(text) = self.process.and_then(find) else {
+        let Some(text) = remapped_text::find(&mut self.neighbours, vma) else {
             return Outcome::Unresolved(Reason::Anonymous);
         };
         match self.modules.add_inferred(text.module) {

@@ -35,6 +35,14 @@ pub(crate) fn are_of_one_load(segments: &Segments, one: &Vma, other: &Vma) -> bo
     biases(segments, one).any(|bias| biases(segments, other).any(|it| it == bias))
 }
 
+/// Returns the distance between the addresses and file offsets of two VMAs of a file, if both have
+/// the same. All that can be said without program headers: with those of lld it differs between
+/// segments, and then nothing is known of what is between them.
+pub(crate) fn distance_of_both(below: &Vma, above: &Vma) -> Option<u64> {
+    let distance = |vma: &Vma| vma.start.0.wrapping_sub(vma.offset.0);
+    (distance(below) == distance(above)).then(|| distance(below))
+}
+
 /// Returns the file offset of the first byte of `range`, if the file is loaded once around it,
 /// with `below` and `above`, and all of `range` belongs to an executable segment of the file.
 /// `None` also if that can be understood in two ways.

@@ -67,7 +67,9 @@ fn one_shot(mut session: Session, addrs: &[AbsAddr]) -> Result<Normalized, Error
 }
 
 /// Normalizes addresses with a saved maps text, for example from another machine or from
-/// an earlier time. No file is opened, so modules have neither build ID nor segments.
+/// an earlier time. No file is opened, so modules have neither build ID nor segments. Text that the
+/// program moved to memory without a file is located by what is mapped around it, and its module is
+/// [inferred](backsight_types::Module::inferred).
 ///
 /// # Errors
 /// Currently none.
@@ -82,7 +84,7 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         ahead: None,
         expects_code: true,
         identifies: false,
-        neighbours: Neighbours::default(),
+        neighbours: Neighbours::Saved(maps),
     };
     let (mut cache, mut pending) = (VmaCache::new(Trust::Recheck), Vec::new());
     let run = BatchRun {
@@ -98,8 +100,8 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
     })
 }
 
-/// As [`normalize_snapshot`], with a text from a stream. Only the VMAs that contain one
-/// of the addresses are kept, however long the text is.
+/// As [`normalize_snapshot`], with a text from a stream. Only the VMAs that are needed for the
+/// addresses are kept, however long the text is.
 ///
 /// # Errors
 /// [`Error::Malformed`] with the number of a line that is not of the maps format;

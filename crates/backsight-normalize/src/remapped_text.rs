@@ -13,7 +13,8 @@
 //! It is taken as the file's code only if the VMAs below and above, without a gap, are of the same
 //! file and loaded with one bias, if the file's program headers have an executable segment for
 //! all of it, and if its bytes are those of the file wherever both can be read. The module is
-//! marked as inferred.
+//! marked as inferred. A saved maps text has neither headers nor bytes: there, both VMAs must be at
+//! one distance from the file.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -44,49 +45,71 @@ pub(crate) struct RemappedText {
     pub(crate) file_offset: FileOffset,
 }
 
-/// The VMAs around an address. By text, the whole text is read once in a call: reading it
-/// for each neighbour would take quadratic time.
-#[derive(Debug, Default)]
-pub(crate) struct Neighbours(Option<Snapshot>);
+/// Where the VMAs around an address are looked up.
+pub(crate) enum Neighbours<'p> {
+    /// In a live process. By text, the whole text is read once in a call: reading it for each
+    /// neighbour would take quadratic time.
+    Live {
+        process: &'p OpenProcess<'p>,
+        text: Option<Snapshot>,
+    },
+    /// In a saved text.
+    Saved(&'p Snapshot),
+}
 
-impl Neighbours {
+impl<'p> Neighbours<'p> {
+    /// Returns those of a live process.
+    pub(crate) fn of(process: &'p OpenProcess<'p>) -> Self {
+        Self::Live {
+            process,
+            text: None,
+        }
+    }
+
     /// Returns the VMA that covers `addr`.
-    fn at(&mut self, process: &OpenProcess<'_>, addr: AbsAddr) -> Option<Vma> {
-        match process.maps.backend() {
-            Backend::Text => Some(self.text(process)?.covering(addr)?.vma),
-            _ => process.maps.query(Query::covering(addr)).ok().flatten(),
+    fn at(&mut self, addr: AbsAddr) -> Option<Vma> {
+        match self {
+            Self::Live { process, .. } if process.maps.backend() != Backend::Text => {
+                process.maps.query(Query::covering(addr)).ok().flatten()
+            }
+            _ => Some(self.text()?.covering(addr)?.vma),
         }
     }
 
     /// Returns the name of a VMA, if it is still there.
-    fn name_of(&mut self, process: &OpenProcess<'_>, vma: &Vma) -> Option<Vec<u8>> {
-        if process.maps.backend() == Backend::Text {
-            let found = self.text(process)?.covering(vma.start)?;
-            return Some(found.raw_name.to_vec());
+    fn name_of(&mut self, vma: &Vma) -> Option<Vec<u8>> {
+        match self {
+            Self::Live { process, .. } if process.maps.backend() != Backend::Text => {
+                let mut name = NameBuf::new();
+                let query = Query::covering(vma.start);
+                let now = process.maps.query_named(query, &mut name);
+                (now.ok()? == Some(*vma)).then(|| name.as_bytes().to_vec())
+            }
+            _ => Some(self.text()?.covering(vma.start)?.raw_name.to_vec()),
         }
-        let mut name = NameBuf::new();
-        let now = process
-            .maps
-            .query_named(Query::covering(vma.start), &mut name);
-        (now.ok()? == Some(*vma)).then(|| name.as_bytes().to_vec())
     }
 
-    fn text(&mut self, process: &OpenProcess<'_>) -> Option<&Snapshot> {
-        if self.0.is_none() {
-            self.0 = process.maps.snapshot().ok();
+    fn text(&mut self) -> Option<&Snapshot> {
+        match self {
+            Self::Live { process, text } => {
+                if text.is_none() {
+                    *text = process.maps.snapshot().ok();
+                }
+                text.as_ref()
+            }
+            Self::Saved(text) => Some(text),
         }
-        self.0.as_ref()
     }
 
     /// Returns the next VMA below or above that is not executable memory without a file.
-    fn beside(&mut self, process: &OpenProcess<'_>, vma: &Vma, side: Side) -> Option<Vma> {
+    fn beside(&mut self, vma: &Vma, side: Side) -> Option<Vma> {
         let mut beside = *vma;
         for _ in 0..MAX_RUN {
             let addr = match side {
                 Side::Below => AbsAddr(beside.start.0.checked_sub(1)?),
                 Side::Above => beside.end,
             };
-            beside = self.at(process, addr)?;
+            beside = self.at(addr)?;
             if beside.is_file_backed() || !beside.is_executable() {
                 return Some(beside);
             }
@@ -103,24 +126,22 @@ enum Side {
 
 /// Returns the file whose text an executable anonymous VMA is, or `None` if it is not proven to
 /// be one.
-pub(crate) fn find(
-    process: &OpenProcess<'_>,
-    neighbours: &mut Neighbours,
-    vma: &Vma,
-) -> Option<RemappedText> {
-    if !process.options.recovers_remapped_text() {
+pub(crate) fn find(neighbours: &mut Neighbours<'_>, vma: &Vma) -> Option<RemappedText> {
+    if let Neighbours::Live { process, .. } = neighbours
+        && !process.options.recovers_remapped_text()
+    {
         return None;
     }
     // For JIT code, it usually ends here.
-    let below = neighbours.beside(process, vma, Side::Below);
+    let below = neighbours.beside(vma, Side::Below);
     let below = below.filter(Vma::is_file_backed)?;
-    let above = neighbours.beside(process, vma, Side::Above)?;
+    let above = neighbours.beside(vma, Side::Above)?;
     if (above.inode, above.device) != (below.inode, below.device) {
         return None;
     }
-    let name = neighbours.name_of(process, &below)?;
+    let name = neighbours.name_of(&below)?;
     // Files of two subvolumes of btrfs may have the same inode and device.
-    if neighbours.name_of(process, &above)? != name {
+    if neighbours.name_of(&above)? != name {
         return None;
     }
     let (path, deleted) = shown(&name);
@@ -135,20 +156,39 @@ pub(crate) fn find(
         problem: None,
         image: None,
     };
+    let file_offset = match neighbours {
+        Neighbours::Live { process, .. } => {
+            proven_offset(process, &mut module, (&below, vma, &above))
+        }
+        Neighbours::Saved(_) => {
+            let distance = load_bias::distance_of_both(&below, &above)?;
+            Some(FileOffset(vma.start.0.wrapping_sub(distance)))
+        }
+    };
+    Some(RemappedText {
+        file_offset: file_offset?,
+        module,
+    })
+}
+
+/// Returns the file offset of the first byte of a VMA between two of a file, by its program headers
+/// and bytes.
+fn proven_offset(
+    process: &OpenProcess<'_>,
+    module: &mut NormalizedModule,
+    (below, vma, above): (&Vma, &Vma, &Vma),
+) -> Option<FileOffset> {
     let asks = process.options.asks_kernel();
-    let by_kernel = asks.then(|| build_id::by_kernel(process, &below)).flatten();
-    let file = module_file::learn(process, &below, by_kernel, &mut module);
+    let by_kernel = asks.then(|| build_id::by_kernel(process, below)).flatten();
+    let file = module_file::learn(process, below, by_kernel, module);
     // Offsets of a member of an archive count from elsewhere.
     if module.member.is_some() {
         return None;
     }
     let segments = module.module.segments.as_ref()?;
-    let file_offset = load_bias::text_between(segments, &below, vma.range(), &above)?;
+    let file_offset = load_bias::text_between(segments, below, vma.range(), above)?;
     let is_its_text = file.is_none_or(|file| is_copied(process, vma.range(), &file, file_offset));
-    is_its_text.then_some(RemappedText {
-        module,
-        file_offset,
-    })
+    is_its_text.then_some(file_offset)
 }
 
 /// Returns whether the memory has the bytes of the file, by its first, middle and last page; also

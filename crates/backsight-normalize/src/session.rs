@@ -240,16 +240,16 @@ impl Session {
             root,
             options,
         };
-        let (cursor, process) = (maps.cursor(), Some(&process));
+        let cursor = maps.cursor();
         let source = LiveVmas {
             cursor,
-            process,
+            process: Some(&process),
             modules,
             name,
             ahead: None,
             expects_code: true,
             identifies: options.asks_kernel(),
-            neighbours: Neighbours::default(),
+            neighbours: Neighbours::of(&process),
         };
         let run = BatchRun {
             source,

@@ -218,3 +218,67 @@ fn it_can_be_turned_off_and_needs_program_headers() {
         assert_eq!(got.outcomes, [Outcome::Unresolved(Reason::Anonymous)]);
     }
 }
+
+/// A saved text has no program headers: it answers as the process does where the VMAs around the
+/// text are at one distance from the file, and else says nothing.
+#[test]
+fn a_saved_text_answers_as_the_process_does() {
+    let Some(segments) = readelf_segments(&program()) else {
+        return testkit::skip("readelf");
+    };
+    let distance = |load: &testkit::tools::Load| load.virt.wrapping_sub(load.offset);
+    let code = segments.iter().position(|load| load.flags.contains('E'));
+    let code = code.expect("a program has code");
+    let is_as_far = |other: Option<usize>| {
+        let other = other.and_then(|at| segments.get(at));
+        other.is_some_and(|other| distance(other) == distance(&segments[code]))
+    };
+    let (as_below, as_above) = (is_as_far(code.checked_sub(1)), is_as_far(Some(code + 1)));
+    let mut answered = 0;
+    for (from, to) in [(1, 1), (0, 1), (1, 0), (0, 0)] {
+        let mut child = Child::spawn();
+        let text = own_text(&child);
+        let moved = text.start + from * PAGE..text.end - to * PAGE;
+        child.remap(&moved);
+        // Unsorted, and not of every piece.
+        let at = |page: u64| AbsAddr(moved.start + page * PAGE + 8);
+        let last = (moved.end - moved.start) / PAGE - 1;
+        let addrs = [at(last), at(0), AbsAddr(8), at(last / 2)];
+        let live = by(&child, &addrs, Backend::Text);
+        let saved = std::fs::read(format!("/proc/{}/maps", child.pid())).unwrap();
+        let all = vma_query::Snapshot::parse(&saved).unwrap();
+        let answers = [
+            backsight_normalize::normalize_snapshot(&all, &addrs).unwrap(),
+            backsight_normalize::normalize_text(&saved[..], &addrs).unwrap(),
+            backsight_normalize::normalize_text(&saved[..], &addrs[..1]).unwrap(),
+        ];
+        let is_known = (from > 0 || as_below) && (to > 0 || as_above);
+        for (nth, saved) in answers.iter().enumerate() {
+            for at in [0, 1, 3]
+                .into_iter()
+                .filter(|at| *at < saved.outcomes.len())
+            {
+                if !is_known {
+                    let anonymous = Outcome::Unresolved(Reason::Anonymous);
+                    assert_eq!(saved.outcomes[at], anonymous, "{from} {to} {nth}");
+                    continue;
+                }
+                let ((old, offset), (now, same)) = (located(&live, at), located(saved, at));
+                assert_eq!(offset, same, "{from} {to} {nth}");
+                assert!(now.inferred && old.inferred, "{from} {to} {nth}");
+                let identity = |it: Module| (it.path, it.device, it.inode, it.deleted);
+                assert_eq!(identity(now), identity(old), "{from} {to} {nth}");
+                answered += 1;
+            }
+        }
+        if (from, to) == (1, 1) {
+            // Nothing above says any more whose text it is.
+            child.unmap(text.end - PAGE..text.end);
+            let saved = std::fs::read(format!("/proc/{}/maps", child.pid())).unwrap();
+            let found = backsight_normalize::normalize_text(&saved[..], &addrs).unwrap();
+            let anonymous = Outcome::Unresolved(Reason::Anonymous);
+            assert_eq!(found.outcomes[0], anonymous);
+        }
+    }
+    assert!(answered >= 7, "{answered}");
+}

@@ -47,6 +47,43 @@ impl<'s> NamedVma<'s> {
     }
 }
 
+/// How many VMAs are kept on each side of executable memory without a file.
+const AROUND: usize = 8;
+
+/// The last VMAs of a text that were not kept: one of any kind, and executable memory without a file
+/// above it, without a gap.
+#[derive(Default)]
+struct Below {
+    vmas: Vec<(Vma, Vec<u8>)>,
+    /// The names that are not in use: lines are many.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Below {
+    fn clear(&mut self) {
+        self.spare.extend(self.vmas.drain(..).map(|(_, name)| name));
+    }
+
+    fn drain(&mut self, mut take: impl FnMut(Vma, &[u8])) {
+        self.vmas.iter().for_each(|(vma, name)| take(*vma, name));
+        self.clear();
+    }
+
+    fn add(&mut self, vma: Vma, printed: &[u8], is_made: bool) {
+        if !is_made {
+            self.clear();
+        }
+        if self.vmas.len() == AROUND {
+            // Nothing may be kept of it: it is too far away.
+            self.spare.push(self.vmas.remove(0).1);
+        }
+        let mut name = self.spare.pop().unwrap_or_default();
+        name.clear();
+        name.extend_from_slice(printed);
+        self.vmas.push((vma, name));
+    }
+}
+
 impl Snapshot {
     /// Reads a saved text.
     ///
@@ -67,9 +104,22 @@ impl Snapshot {
     /// # Errors
     /// As [`parse`](Self::parse), also for lines that are not kept; [`Error::Io`] when
     /// the reader fails.
-    pub fn read(mut text: impl BufRead, mut keep: impl FnMut(&Vma) -> bool) -> Result<Self> {
+    pub fn read(text: impl BufRead, mut keep: impl FnMut(&Vma) -> bool) -> Result<Self> {
+        let mut name = NameBuf::new();
+        Self::read_lines(text, |snapshot, vma, printed| {
+            if keep(&vma) {
+                snapshot.push(vma, printed, &mut name);
+            }
+        })
+    }
+
+    /// Reads a saved text. `take` gets each VMA and its name as printed, and pushes it or not.
+    fn read_lines(
+        mut text: impl BufRead,
+        mut take: impl FnMut(&mut Self, Vma, &[u8]),
+    ) -> Result<Self> {
         let mut snapshot = Self::default();
-        let (mut name, mut floor) = (NameBuf::new(), AbsAddr(0));
+        let mut floor = AbsAddr(0);
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
@@ -97,24 +147,48 @@ impl Snapshot {
                 return Err(malformed("the range begins before the one above it ends"));
             }
             floor = vma.end;
-            if keep(&vma) {
-                snapshot.push(vma, printed, &mut name);
-            }
+            take(&mut snapshot, vma, printed);
         }
         Ok(snapshot)
     }
 
-    /// As [`read`](Self::read), and keeps the VMAs that contain any of `addrs`. The
-    /// number of addresses bounds the memory.
+    /// As [`read`](Self::read), and keeps the VMAs that contain any of `addrs`. Of executable memory
+    /// without a file, it also keeps up to eight VMAs on each side, without a gap, up to the first of
+    /// another kind: they tell whose text may have been moved there. The number of addresses bounds
+    /// the memory.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_at(text: impl BufRead, addrs: &[AbsAddr]) -> Result<Self> {
         let mut sorted = addrs.to_vec();
         sorted.sort_unstable();
-        Self::read(text, |vma| {
+        let mut name = NameBuf::new();
+        let mut below = Below::default();
+        let (mut end, mut wanted_above) = (AbsAddr(0), 0_usize);
+        Self::read_lines(text, |snapshot, vma, printed| {
             let first = sorted.partition_point(|addr| *addr < vma.start);
-            sorted.get(first).is_some_and(|addr| vma.contains(*addr))
+            let is_asked = sorted.get(first).is_some_and(|addr| vma.contains(*addr));
+            let is_made = vma.is_executable() && !vma.is_file_backed();
+            if vma.start != end {
+                below.clear();
+                wanted_above = 0;
+            }
+            end = vma.end;
+            let is_beside = wanted_above > 0;
+            wanted_above = match is_made {
+                true if is_asked => AROUND,
+                true => wanted_above.saturating_sub(1),
+                false => 0,
+            };
+            if is_made && is_asked {
+                below.drain(|vma, printed| snapshot.push(vma, printed, &mut name));
+            }
+            if is_asked || is_beside {
+                snapshot.push(vma, printed, &mut name);
+                below.clear();
+                return;
+            }
+            below.add(vma, printed, is_made);
         })
     }
 

@@ -65,7 +65,11 @@ pub(super) fn reason_advice(reason: Option<Reason>) -> Option<&'static str> {
             "broken stacks: record with --call-graph dwarf, or compile with \
              -fno-omit-frame-pointer",
         ),
-        Reason::Anonymous => Some("code generated at run time has no file"),
+        Reason::Anonymous => Some(
+            "code generated at run time has no file. Nor has text that a program moved: if it moved \
+             all of it, before it was recorded, perf record -d tells what is around it, and backsight \
+             record asks the program",
+        ),
         Reason::Kernel => Some(
             "the recording does not say where the kernel's image is ([kernel.kallsyms]_text): perf \
              writes that only if it may read the addresses in /proc/kallsyms (as root, or with \

@@ -15,7 +15,7 @@ use crate::file::{Shown, open_text};
 pub(super) struct Saved {
     snapshot: Snapshot,
     pub(super) modules: Vec<Module>,
-    known: HashMap<(Device, u64, Vec<u8>, bool), ModuleIdx>,
+    known: HashMap<(Device, u64, Vec<u8>, bool, bool), ModuleIdx>,
 }
 
 /// Four times the text of two million VMAs, the most that a process was seen with.
@@ -24,7 +24,7 @@ const MAX_TEXT_BYTES: u64 = 1 << 30;
 impl Saved {
     /// Reads a text, which may be a pipe: `--maps <(ssh host cat /proc/1/maps)`.
     ///
-    /// If all addresses are known, only the lines that contain them are kept, whatever the size
+    /// If all addresses are known, only the lines that tell of them are kept, whatever the size
     /// of the text. Otherwise all lines are kept.
     pub(super) fn read(path: &Path, addrs: Option<&[AbsAddr]>) -> Result<Self> {
         let file = open_text(path).map_err(|error| Failure::io(Shown(path), &error))?;
@@ -93,6 +93,7 @@ impl Saved {
             module.inode,
             module.path.clone(),
             module.deleted,
+            module.inferred,
         );
         *self.known.entry(key).or_insert_with(|| {
             self.modules.push(module);

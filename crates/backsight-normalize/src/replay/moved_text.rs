@@ -16,6 +16,7 @@ use backsight_types::{AbsAddr, AbsRange, FileOffset, Module, ModuleKind};
 
 use super::piece::Step;
 use crate::address_space::{AddressSpace, Mapped};
+use crate::load_bias;
 use crate::remapped_text::MAX_RUN;
 use crate::trace_modules::TraceModules;
 
@@ -44,17 +45,17 @@ fn around(space: &AddressSpace, changed: AbsRange, modules: &TraceModules) -> Ve
     let Some(own) = space.covering(changed.start) else {
         return found;
     };
-    if !own.vma.is_executable() {
-        return found;
-    }
-    match is_without_file(own, modules) {
+    match is_code_without_file(own, modules) {
         true => found.extend(run_around(space, own, modules)),
+        // Memory for data.
+        false if own.module.is_none() => {}
         false => {
-            // What is mapped now may be the side that was missing.
+            // What is mapped now may be the side that was missing: of a program that moved all of
+            // its text, that is what is not executable.
             let below = changed.start.0.checked_sub(1).map(AbsAddr);
             let beside = below.into_iter().chain([changed.end]);
             for mapped in beside.filter_map(|addr| space.covering(addr)) {
-                if mapped.vma.is_executable() && is_without_file(mapped, modules) {
+                if is_code_without_file(mapped, modules) {
                     found.extend(run_around(space, mapped, modules));
                 }
             }
@@ -97,11 +98,10 @@ fn run_around(space: &AddressSpace, one: &Mapped, modules: &TraceModules) -> Vec
     let (Some(file), Some(other)) = (file_of(below, modules), file_of(above, modules)) else {
         return Vec::new();
     };
-    let bias = |mapped: &Mapped| mapped.vma.start.0.wrapping_sub(mapped.vma.offset.0);
-    if !is_same_file(file, other) || bias(below) != bias(above) {
+    let bias = load_bias::distance_of_both(&below.vma, &above.vma);
+    let Some(bias) = bias.filter(|_| is_same_file(file, other)) else {
         return Vec::new();
-    }
-    let bias = bias(below);
+    };
     let as_text = |mapped: &Mapped| {
         let mut name = file.path.clone();
         if file.deleted {
@@ -221,7 +221,16 @@ mod tests {
                 map(0x2000, 0x4000, BASE + 0x2000, anon),
             ];
             let text = Some(("/bin/a".to_owned(), 0x3010, true));
+            // Of a program that moved all of its text.
+            let [mut headers, mut rodata] = [below.clone(), above.clone()];
+            for record in [&mut headers, &mut rodata] {
+                if let ProcessChange::Mmap(mapping) = &mut record.change {
+                    mapping.perms = Perms::READ;
+                }
+            }
             let orders = [
+                vec![headers.clone(), copy.clone(), rodata.clone()],
+                vec![copy.clone(), rodata.clone(), headers.clone()],
                 vec![whole.clone(), copy.clone()],
                 vec![below.clone(), copy.clone(), above.clone()],
                 vec![above.clone(), copy.clone(), below.clone()],
