@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use backsight::{Finished, ModuleFiles, ProfileBuilder, RecordingOptions};
 use backsight_profile::Profile;
-use backsight_types::trace::{Context, Event, FileBuildId, ProcessChange};
+use backsight_types::trace::{Event, FileBuildId, ProcessChange};
 
 use crate::error::SamplingError;
 use crate::notes::SamplingNote;
@@ -238,9 +238,8 @@ impl SamplingStatus {
     ) {
         match &event {
             Event::Sample(sample) => {
-                // The idle tasks have the number 0, too, and run in the kernel alone.
-                let is_foreign = sample.pid == 0 && sample.context == Context::User;
-                self.foreign = self.foreign.saturating_add(u64::from(is_foreign));
+                let is_foreign = u64::from(sample.is_of_hidden_process());
+                self.foreign = self.foreign.saturating_add(is_foreign);
                 self.samples = self.samples.saturating_add(1);
                 // Marks of the kernel stand between the addresses, which are counted only if
                 // there may be enough of them.

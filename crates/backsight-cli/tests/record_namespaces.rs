@@ -186,6 +186,18 @@ fn samples_of_processes_outside_of_the_pid_namespace_are_said() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let said = "samples are of processes outside of this PID namespace";
     assert!(ran.stderr.contains(said), "{ran:?}");
+    // They are told from the idle tasks.
+    let stacks = fs::read_to_string(dir.path().join("out.folded")).unwrap();
+    let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+    let outside = stacks
+        .lines()
+        .filter(|line| line.starts_with("[outside of the PID namespace];"));
+    let outside: u64 = outside.filter_map(count).sum();
+    let words = format!("{outside} {said}");
+    assert!(
+        outside > 0 && ran.stderr.contains(&words),
+        "{words}: {ran:?}"
+    );
 }
 
 #[test]

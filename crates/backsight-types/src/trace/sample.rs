@@ -88,6 +88,14 @@ impl<'a> SampleRecord<'a> {
         }
     }
 
+    /// Whether it is of a process without a number here: of another PID namespace. The kernel then
+    /// reports 0, as for the idle tasks, which run in the kernel alone.
+    #[must_use]
+    #[inline]
+    pub fn is_of_hidden_process(&self) -> bool {
+        self.pid == 0 && (self.context == Context::User || self.user.is_some())
+    }
+
     /// Iterates over the call chain, innermost first. Without a call chain, yields the
     /// program counter. If the branches are a stack of calls, they replace the user part;
     /// their addresses are those of the calls themselves.

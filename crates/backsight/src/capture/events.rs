@@ -21,7 +21,7 @@ use super::made_memory::called_as_perf_does;
 use super::off_cpu::OffCpu;
 use super::piece::{Piece, Unwound};
 use super::spaces::LookupPids;
-use super::threads::ThreadTable;
+use super::threads::{HIDDEN, ThreadTable};
 use super::unwind::{NotWalked, Unwinders};
 use crate::find::ModuleFiles;
 use crate::jit::said::MapUse;
@@ -176,7 +176,11 @@ impl Capture {
         let Self {
             threads, profile, ..
         } = self;
-        let thread = threads.thread(sample.pid, sample.tid, profile);
+        let pid = match sample.is_of_hidden_process() {
+            true => HIDDEN,
+            false => sample.pid,
+        };
+        let thread = threads.thread(pid, sample.tid, profile);
         if let Some(time) = sample.time_ns {
             let (first, last) = self.times.unwrap_or((time, time));
             self.times = Some((first.min(time), last.max(time)));

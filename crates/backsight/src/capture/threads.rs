@@ -63,11 +63,16 @@ impl<T> Default for ThreadEntry<T> {
     }
 }
 
+/// Stands for the processes of another PID namespace, which all have the number 0 here, as the
+/// idle tasks have. No process has this one (`PID_MAX_LIMIT`, 2^22).
+pub(super) const HIDDEN: u32 = u32::MAX - 1;
+
 /// Names for PIDs that have no record with a name.
 fn name_of(pid: u32) -> Option<&'static str> {
     match pid {
         // The idle task of each processor.
         0 => Some("swapper"),
+        HIDDEN => Some("[outside of the PID namespace]"),
         // The kernel reports -1 for a task that has already given up its PID.
         u32::MAX => Some("[exited]"),
         _ => None,
@@ -125,7 +130,7 @@ impl ThreadTable {
         let row = ProcessIdx::behind(profile.processes.len())?;
         let made_up = || name_of(pid).map(|name| profile.strings.intern(name));
         profile.processes.push(Process {
-            pid,
+            pid: if pid == HIDDEN { 0 } else { pid },
             name: known.name.or_else(made_up),
             start_ns: known.start_ns,
             end_ns: known.end_ns,
