@@ -17,7 +17,9 @@
 //! - Lines of functions count from 0 there, and from 1 here. They are those in which functions
 //!   start. How many samples of a node were taken on which line is in its `positionTicks`, from 1;
 //!   which of them is not, so they are given out in their order: the counts of lines are those of
-//!   V8, and their times are approximate. Callers have no line.
+//!   V8, and their times are approximate. Callers have no line. Of code that was inlined from another
+//!   file V8 gives the line there; a line before the begin of the function is left out, and counted.
+//!   Others of them cannot be told from lines of the function.
 //! - The frame `(root)` is left out. What V8 writes in place of functions stays as it is: `(idle)`,
 //!   `(program)` (native code), `(garbage collector)`.
 //! - A file without samples has only the counts of its nodes.

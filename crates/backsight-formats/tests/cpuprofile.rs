@@ -148,6 +148,46 @@ fn samples_have_the_lines_of_their_nodes() {
     );
 }
 
+/// V8 gives the lines of what it inlined in the file of that code, and not which file it is.
+#[test]
+fn lines_of_other_files_are_no_lines_of_a_function() {
+    let mut nodes = [node(1, "main", 0, 1, &[2]), node(2, "work", 40, 4, &[])];
+    // It begins in line 41: line 12 is of an inlined function of another file.
+    nodes[1]["positionTicks"] =
+        json!([{"line": 12, "ticks": 2}, {"line": 41, "ticks": 1}, {"line": 44, "ticks": 1}]);
+    let mut file = json!({
+        "nodes": nodes, "startTime": 0, "endTime": 70,
+        "samples": [2, 2, 1, 2, 2], "timeDeltas": [10, 10, 10, 10, 10],
+    });
+    let wanted = [
+        ("main", 0, 1),
+        ("work", 0, 2),
+        ("work", 41, 1),
+        ("work", 44, 1),
+    ];
+    let wanted: BTreeMap<(String, u32), i64> = (wanted.into_iter())
+        .map(|(name, line, count)| ((name.to_owned(), line), count))
+        .collect();
+    for has_samples in [true, false] {
+        if !has_samples {
+            file.as_object_mut().expect("an object").remove("samples");
+        }
+        let (profile, _) = read(&file);
+        let found = by_line(&profile);
+        assert_eq!(found.get(&("work".to_owned(), 12)), None, "{found:?}");
+        assert_eq!(found.get(&("work".to_owned(), 0)), Some(&2), "{found:?}");
+        assert_eq!(found, wanted);
+        let text = file.to_string();
+        let read = cpuprofile::read(text.as_bytes(), &Limits::default());
+        let (_, flaws) = read.expect("it is one");
+        let changed: Vec<_> = flaws.changed().collect();
+        assert!(
+            matches!(changed[..], [(what, 2)] if what.contains("before the begin")),
+            "{changed:?}"
+        );
+    }
+}
+
 #[test]
 fn malformed_parts_are_counted() {
     let (profile, flaws) = read(&json!({

@@ -12,6 +12,9 @@ const NODE: usize = 24;
 /// The memory of a sample with two values, and of its time while the samples are sorted.
 const SAMPLE: usize = 104;
 
+/// What is said of lines that are not those of the function.
+const OF_OTHERS: &str = "samples on lines that are before the begin of their function, as V8 has them of code that was inlined from another file: read without a line";
+
 /// Nanoseconds in the unit of the file's times.
 const MICROSECOND: i64 = 1000;
 
@@ -113,7 +116,7 @@ fn hits(file: &mut V8File, stacks: &[Option<StackIdx>]) -> Result<(), Error> {
             let hits = most.min(left);
             lines.take(hits);
             lines.skip(file);
-            let stack = on_line(file, *stack, line)?;
+            let stack = on_line(file, *stack, line, hits.unsigned_abs())?;
             let sample = Sample {
                 stack,
                 ..Sample::default()
@@ -179,12 +182,17 @@ fn on_line(
     file: &mut V8File,
     stack: Option<StackIdx>,
     line: Option<u32>,
+    samples: u64,
 ) -> Result<Option<StackIdx>, Error> {
     let innermost = stack.and_then(|stack| file.profile.stacks.get(stack));
     let (Some((function, caller)), Some(line)) = (innermost, line) else {
         return Ok(stack);
     };
+    let nowhere = function;
     let function = file.on_line(function, line)?;
+    if function == nowhere {
+        file.flaws.change(OF_OTHERS, samples);
+    }
     file.budget.take(NODE)?;
     Ok(Some(file.profile.stacks.call(caller, function)))
 }
@@ -249,7 +257,7 @@ fn push(
     match at.and_then(|at| Some((stacks.get(at)?, lines.get_mut(at)?))) {
         Some((stack, lines)) => {
             let line = lines.of_next(file);
-            let stack = on_line(file, *stack, line)?;
+            let stack = on_line(file, *stack, line, 1)?;
             let sample = Sample { stack, ..sample };
             file.profile.samples.push(sample, values, &[]);
         }

@@ -180,7 +180,9 @@ impl V8File {
         Ok(())
     }
 
-    /// Returns a function on one of its lines.
+    /// Returns a function on one of its lines. Of code that was inlined from another file V8 gives
+    /// the line in that file, which is not named: a line before the begin of the function is none of
+    /// its own, and is left out.
     pub(super) fn on_line(
         &mut self,
         function: LocationIdx,
@@ -195,6 +197,11 @@ impl V8File {
         self.budget
             .take_rows::<(ProfileFrame, Location, LocationIdx, u32, LocationIdx)>(1)?;
         let frames = self.profile.frames_of(&location).iter();
+        let mut starts = frames.clone().filter_map(|frame| frame.start_line);
+        if starts.any(|start| line < start) || frames.clone().any(|frame| frame.file.is_none()) {
+            self.on_lines.insert((function, line), function);
+            return Ok(function);
+        }
         let frames: Vec<ProfileFrame> = frames
             .map(|frame| ProfileFrame {
                 line: Some(line),
