@@ -73,3 +73,67 @@ fn profiles_of_several_units_are_kept_or_said() {
     let one = run(args).ok();
     assert!(one.contains("[9]") && !one.contains("[2,1]"), "{one}");
 }
+
+/// A pprof profile has several values for each sample: each has profiles of its own, by which the
+/// values can be told again, also those of one unit.
+#[test]
+fn each_value_of_pprof_has_profiles_of_its_own() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let kind = |kind: &str, unit: &str| format!(r#"{{"kind":"{kind}","unit":"{unit}"}}"#);
+    let types = [
+        kind("alloc_objects", "count"),
+        kind("alloc_space", "bytes"),
+        kind("inuse_objects", "count"),
+        kind("inuse_space", "bytes"),
+    ];
+    let lines = [
+        format!(
+            r#"{{"type":"profile","sample_types":[{}]}}"#,
+            types.join(",")
+        ),
+        r#"{"type":"address","index":0,"frames":[{"function":"main"}]}"#.to_owned(),
+        r#"{"type":"address","index":1,"frames":[{"function":"work"}]}"#.to_owned(),
+        r#"{"type":"sample","values":[4,400,1,100],"stack":[1,0]}"#.to_owned(),
+        r#"{"type":"sample","values":[2,600,2,600],"stack":[0]}"#.to_owned(),
+    ];
+    let input = written(dir.path(), "in.ndjson", lines.join("\n"));
+    let pprof = dir.path().join("in.pb.gz");
+    let [from, to] = [&input, &pprof].map(|path| path.to_str().expect("UTF-8"));
+    run(["convert", from, to]).ok();
+    let ran = convert(&pprof, "speedscope");
+    assert!(!ran.stderr.contains("left out"), "{ran:?}");
+    let again = written(dir.path(), "again.speedscope.json", ran.ok());
+    for kind in [
+        "alloc_objects",
+        "alloc_space",
+        "inuse_objects",
+        "inuse_space",
+    ] {
+        let folded = |input: &Path| {
+            let input = input.to_str().expect("UTF-8");
+            let args = [
+                "convert",
+                input,
+                "-",
+                "--to",
+                "folded",
+                "--root-frame",
+                "none",
+            ];
+            run([&args[..], &["--sample-type", kind]].concat()).ok()
+        };
+        assert_eq!(folded(&again), folded(&pprof), "{kind}");
+    }
+    // One that was named is alone.
+    let named = [
+        "convert",
+        to,
+        "-",
+        "--to",
+        "speedscope",
+        "--sample-type",
+        "inuse_space",
+    ];
+    let one = run(named).ok();
+    assert_eq!(one.matches("\"weights\"").count(), 1, "{one}");
+}

@@ -96,57 +96,6 @@ fn a_file_in_the_documented_shape_is_read() {
 }
 
 #[test]
-fn what_was_read_is_written_again() {
-    let sampled = |unit: &str, name: &str, stack: &[u32], weight: u32| {
-        json!({"type": "sampled", "name": name, "unit": unit, "startValue": 0, "endValue": weight,
-            "samples": [stack], "weights": [weight]})
-    };
-    let all = [
-        sampled("bytes", "space", &[0, 1], 7),
-        sampled("nanoseconds", "time", &[0], 5),
-        sampled("none", "count", &[2, 3], 3),
-    ];
-    let mut file = file(json!(all));
-    // One function on another line is another function there.
-    let more = json!({"name": "main", "file": "/a.c", "line": 9, "col": 1});
-    file["shared"]["frames"]
-        .as_array_mut()
-        .expect("a list")
-        .push(more);
-    file["activeProfileIndex"] = json!(1);
-    let (profile, _) = read(&file);
-    let options = speedscope::WriteOptions::default().with_all_values(true);
-    let options = options.with_lines_of_frames(true);
-    let shown = profile.default_type.expect("the active one");
-    let mut out = Vec::new();
-    let flaws = speedscope::write_with(&profile, shown as usize, &options, &mut out);
-    flaws.expect("it fits");
-    let again: Value = serde_json::from_slice(&out).expect("JSON");
-    let frames = |file: &Value| {
-        let frames = file["shared"]["frames"].as_array().expect("a list").iter();
-        let frames = frames.map(|of| {
-            let key = |key: &str| of[key].to_string();
-            (key("name"), key("file"), key("line"), key("col"))
-        });
-        frames.collect::<std::collections::BTreeSet<_>>()
-    };
-    assert_eq!(frames(&again), frames(&file));
-    let values = |file: &Value| {
-        let of = file["profiles"].as_array().expect("a list").iter();
-        let of = of.map(|of| (of["unit"].to_string(), of["weights"].to_string()));
-        of.collect::<std::collections::BTreeSet<_>>()
-    };
-    assert_eq!(values(&again), values(&file));
-    let active = again["activeProfileIndex"].as_u64().expect("an index");
-    assert_eq!(again["profiles"][active as usize]["unit"], "nanoseconds");
-    // One value alone, and the lines of functions alone.
-    out.clear();
-    speedscope::write(&profile, 0, &mut out).expect("it fits");
-    let one: Value = serde_json::from_slice(&out).expect("JSON");
-    assert!(one["shared"]["frames"][0]["line"].is_null() && one["profiles"][1].is_null());
-}
-
-#[test]
 fn units_of_time_become_nanoseconds() {
     for (unit, factor) in [
         ("nanoseconds", 1_i64),

@@ -16,6 +16,8 @@ pub struct Profile {
     pub sample_types: Vec<ValueType>,
     /// The index of the sample type that is shown by default. `None` means the first.
     pub default_type: Option<u32>,
+    /// The thread that is shown first, if the input names one.
+    pub default_thread: Option<ThreadIdx>,
     /// The sampling period: the number of units between two samples.
     pub period: Option<(ValueType, i64)>,
     /// The start of the recording, in nanoseconds since 1970.

@@ -63,7 +63,17 @@ pub(super) fn speedscope_again(
     let shown = usize::try_from(shown).unwrap_or_default();
     let options = speedscope::WriteOptions::default()
         .with_all_values(has_all_values)
-        .with_lines_of_frames(true);
+        .with_lines_of_frames(true)
+        .with_names_of_file(true);
+    report_flaws(&speedscope::write_with(profile, shown, &options, out)?);
+    Ok(())
+}
+
+/// Writes each value of the samples in profiles of its own.
+pub(super) fn speedscope_of_all_values(profile: &Profile, out: &mut impl Write) -> Result<()> {
+    let shown = profile.default_type.unwrap_or_default();
+    let shown = usize::try_from(shown).unwrap_or_default();
+    let options = speedscope::WriteOptions::default().with_all_values(true);
     report_flaws(&speedscope::write_with(profile, shown, &options, out)?);
     Ok(())
 }

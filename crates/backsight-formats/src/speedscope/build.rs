@@ -1,11 +1,13 @@
 //! Makes a profile of a file that was read.
 
+use std::collections::HashMap;
+
 use backsight_profile::{
     LocationIdx, Process, ProcessIdx, Profile, Sample, StrIdx, Thread, ThreadIdx, ValueType,
 };
 
 use super::events::{Interval, intervals};
-use super::names::{NO_THREAD, parsed};
+use super::names::{NO_THREAD, parsed, without_value};
 use super::text::{ProfileKind, SpeedscopeFile, SpeedscopeProfile};
 use super::units::Unit;
 use crate::flaws::Flaws;
@@ -29,7 +31,9 @@ const SCALED: &str = "values, some with decimal places: all are whole numbers of
 /// Makes the profile, and hands on the counts of what was wrong.
 pub(super) fn profile(file: SpeedscopeFile) -> Result<(Profile, Flaws), Error> {
     let text = |at: Option<StrIdx>| file.profile.strings.get(at?);
-    let is_ours = text(file.exporter).is_some_and(|by| by.starts_with("backsight "));
+    let exporter = text(file.exporter).unwrap_or_default();
+    let is_ours = exporter.starts_with("backsight ");
+    let has_values = is_ours && exporter.ends_with("(all values)");
     let SpeedscopeFile {
         mut profile,
         mut flaws,
@@ -53,27 +57,37 @@ pub(super) fn profile(file: SpeedscopeFile) -> Result<(Profile, Flaws), Error> {
         }
     }
     let places = places(&profiles);
-    let mut units: Vec<Unit> = Vec::new();
+    let value_of = |read: &SpeedscopeProfile, profile: &Profile| -> Option<String> {
+        let name = profile.strings.get(read.name?).filter(|_| has_values)?;
+        without_value(name).1.map(str::to_owned)
+    };
+    let mut kinds: Vec<(Option<String>, Unit)> = Vec::new();
+    let mut kind_of_profile = Vec::new();
     for read in &profiles {
-        if !units.iter().any(|unit| unit.is_like(read.unit)) {
-            units.push(read.unit);
+        let value = value_of(read, &profile);
+        let is_known =
+            |(kind, unit): &(Option<String>, Unit)| *kind == value && unit.is_like(read.unit);
+        let at = kinds.iter().position(is_known);
+        kind_of_profile.push(at.unwrap_or(kinds.len()));
+        if at.is_none() {
+            kinds.push((value, read.unit));
         }
     }
-    for unit in &units {
+    for (value, unit) in &kinds {
         let (kind, mut of) = unit.value_type();
         if *unit == Unit::None {
             of = FRACTIONS.get(places).copied().unwrap_or(of);
         }
-        let kind = match name.filter(|_| is_ours && units.len() == 1) {
-            Some(name) => name,
-            None => profile.strings.intern(kind),
+        let kind = match (value, name.filter(|_| is_ours && kinds.len() == 1)) {
+            (Some(value), _) => profile.strings.intern(value),
+            (None, Some(name)) => name,
+            (None, None) => profile.strings.intern(kind),
         };
         let unit = profile.strings.intern(of);
         profile.sample_types.push(ValueType { kind, unit });
     }
     let active = active.and_then(|at| usize::try_from(at.times(1).0).ok());
-    let shown = active.and_then(|at| profiles.get(at));
-    let shown = shown.and_then(|shown| units.iter().position(|unit| unit.is_like(shown.unit)));
+    let shown = active.and_then(|at| kind_of_profile.get(at).copied());
     profile.default_type = shown
         .filter(|shown| *shown > 0)
         .and_then(|shown| u32::try_from(shown).ok());
@@ -83,17 +97,21 @@ pub(super) fn profile(file: SpeedscopeFile) -> Result<(Profile, Flaws), Error> {
         budget,
         group: name.filter(|_| !is_ours),
         is_ours,
+        has_values,
+        ours: HashMap::new(),
         rounded: 0,
     };
-    for read in &profiles {
-        let first_type = units.iter().position(|unit| unit.is_like(read.unit));
-        let first_type = first_type.and_then(|at| u32::try_from(at).ok());
+    for (nth, (read, kind)) in profiles.iter().zip(kind_of_profile).enumerate() {
+        let first_type = u32::try_from(kind).ok();
         let factor = match read.unit {
             Unit::None => 10_i64.saturating_pow(u32::try_from(places).unwrap_or_default()),
             Unit::Bytes => 1,
             Unit::Time(factor) => factor,
         };
-        builder.add(read, first_type.unwrap_or_default(), factor)?;
+        let thread = builder.add(read, first_type.unwrap_or_default(), factor)?;
+        if active == Some(nth) {
+            builder.profile.default_thread = thread;
+        }
     }
     let Builder {
         profile,
@@ -137,6 +155,9 @@ fn places(profiles: &[SpeedscopeProfile]) -> usize {
     places
 }
 
+/// What tells threads apart.
+type ThreadKey = (ProcessIdx, Option<u32>, Option<StrIdx>);
+
 struct Builder {
     profile: Profile,
     flaws: Flaws,
@@ -144,20 +165,32 @@ struct Builder {
     /// The name of the whole file.
     group: Option<StrIdx>,
     is_ours: bool,
+    /// Whether names of profiles end with those of values.
+    has_values: bool,
+    /// The threads so far, of a file of ours.
+    ours: HashMap<ThreadKey, ThreadIdx>,
     rounded: u64,
 }
 
 impl Builder {
-    fn add(&mut self, read: &SpeedscopeProfile, first_type: u32, factor: i64) -> Result<(), Error> {
+    /// Adds the samples of a profile. Returns its thread.
+    fn add(
+        &mut self,
+        read: &SpeedscopeProfile,
+        first_type: u32,
+        factor: i64,
+    ) -> Result<Option<ThreadIdx>, Error> {
+        let thread = self.thread(read.name)?;
         let sample = Sample {
-            thread: self.thread(read.name)?,
+            thread,
             first_type,
             ..Sample::default()
         };
         match read.kind {
-            Some(ProfileKind::Evented) => self.events(read, sample, factor),
-            _ => self.samples(read, sample, factor),
+            Some(ProfileKind::Evented) => self.events(read, sample, factor)?,
+            _ => self.samples(read, sample, factor)?,
         }
+        Ok(thread)
     }
 
     fn samples(
@@ -242,6 +275,10 @@ impl Builder {
         let profile = &mut self.profile;
         let text = name.and_then(|at| profile.strings.get(at).map(str::to_owned));
         let ours = text.as_deref().filter(|_| self.is_ours);
+        let ours = ours.map(|name| match self.has_values {
+            true => without_value(name).0,
+            false => name,
+        });
         if ours == Some(NO_THREAD) {
             return Ok(None);
         }
@@ -280,12 +317,20 @@ impl Builder {
                 new
             }
         };
-        let new = ThreadIdx::behind(profile.threads.len());
+        // One thread may have a profile for each value.
+        let key = (process, tid, thread);
+        if self.has_values
+            && let Some(known) = self.ours.get(&key)
+        {
+            return Ok(Some(*known));
+        }
+        let index = ThreadIdx::behind(profile.threads.len());
         profile.threads.push(Thread {
             process,
             tid,
             name: thread,
         });
-        Ok(new)
+        self.ours.extend(Some(key).zip(index));
+        Ok(index)
     }
 }

@@ -27,6 +27,41 @@ pub(super) fn of_thread(profile: &Profile, index: Option<ThreadIdx>) -> String {
     }
 }
 
+/// Returns the name that the file of another tool gave to a profile; `None` if the profile is not
+/// of such a file: then its threads have numbers.
+pub(super) fn foreign(profile: &Profile, index: Option<ThreadIdx>) -> Option<&str> {
+    let Some(index) = index else { return Some("") };
+    let thread = profile.thread(index)?;
+    let has_numbers = thread.tid.is_some() || profile.process(thread.process)?.pid != 0;
+    let name = thread.name.and_then(|name| profile.strings.get(name));
+    name.filter(|_| !has_numbers)
+}
+
+/// Returns the name of such a file, if it has one: that of the process of all profiles.
+pub(super) fn foreign_file(profile: &Profile) -> Option<&str> {
+    let mut names = profile.processes.iter().map(|process| process.name);
+    let first = names.next()??;
+    let is_group = profile.threads.len() > 1 || profile.threads.first()?.name != Some(first);
+    let is_one = is_group && names.all(|name| name == Some(first));
+    profile.strings.get(first).filter(|_| is_one)
+}
+
+/// Returns the name of a profile of one of several values of a thread's samples.
+pub(super) fn with_value(name: &str, value: &str) -> String {
+    format!("{name} [{value}]")
+}
+
+/// Takes such a name apart: the name of the thread, and that of the value.
+pub(super) fn without_value(name: &str) -> (&str, Option<&str>) {
+    let split = name
+        .strip_suffix(']')
+        .and_then(|name| name.rsplit_once(" ["));
+    match split {
+        Some((name, value)) if !value.is_empty() => (name, Some(value)),
+        _ => (name, None),
+    }
+}
+
 /// The parts of a name that [`of_thread`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ThreadName<'n> {

@@ -8,8 +8,8 @@ use backsight_profile::{
 };
 use serde::Serialize;
 
-use super::names::of_thread;
-use super::schema::{EXPORTER, SCHEMA};
+use super::names::{foreign, foreign_file, of_thread, with_value};
+use super::schema::{EXPORTER, EXPORTER_OF_ALL, REWRITTEN, SCHEMA};
 use super::units::Unit;
 use crate::flaws::Flaws;
 use crate::perf_map::JitName;
@@ -26,9 +26,21 @@ pub struct WriteOptions {
     /// starts. Frames of one function on several lines are several functions for speedscope then,
     /// as they are in files whose frames have such lines.
     pub lines_of_frames: bool,
+    /// Write the profiles in their order and with the names that the file of another tool gave
+    /// them. The file counts as one of that tool when it is read again.
+    pub names_of_file: bool,
 }
 
 impl WriteOptions {
+    /// Whether profiles keep the names that the file of another tool gave them.
+    #[must_use]
+    pub fn with_names_of_file(self, names_of_file: bool) -> Self {
+        Self {
+            names_of_file,
+            ..self
+        }
+    }
+
     /// Whether the samples of all sample types are written.
     #[must_use]
     pub fn with_all_values(self, all_values: bool) -> Self {
@@ -77,7 +89,27 @@ pub fn write_with(
         let found = found.into_iter();
         threads.extend(found.map(|(thread, samples)| (of, thread, samples)));
     }
+    let is_foreign = options.names_of_file
+        && !threads.is_empty()
+        && threads
+            .iter()
+            .all(|(_, thread, _)| foreign(profile, *thread).is_some());
+    if is_foreign {
+        threads.sort_by_key(|(_, thread, _)| *thread);
+    }
+    let has_several = profile.sample_types.len() > 1 && options.all_values;
     let text = |at: StrIdx| profile.strings.get(at).unwrap_or_default();
+    let name_of = |of: usize, thread: Option<ThreadIdx>| {
+        if let Some(name) = foreign(profile, thread).filter(|_| is_foreign) {
+            return name.to_owned();
+        }
+        let name = of_thread(profile, thread);
+        let kind = profile.sample_types.get(of).map(|of| text(of.kind));
+        match kind.filter(|_| has_several) {
+            Some(kind) => with_value(&name, kind),
+            None => name,
+        }
+    };
     let kind = profile.sample_types.get(sample_type);
     let name = kind.map_or("samples", |of| text(of.kind));
     let unit_of = |sample_type: usize| {
@@ -88,27 +120,42 @@ pub fn write_with(
     out.write_all(b"{\"$schema\":")?;
     json(out, SCHEMA)?;
     out.write_all(b",\"exporter\":")?;
-    json(out, EXPORTER)?;
-    out.write_all(b",\"name\":")?;
-    json(out, name)?;
+    match is_foreign {
+        true => json(out, REWRITTEN)?,
+        false if has_several => json(out, EXPORTER_OF_ALL)?,
+        false => json(out, EXPORTER)?,
+    }
+    let name = match is_foreign {
+        true => foreign_file(profile),
+        false => Some(name),
+    };
+    if let Some(name) = name {
+        out.write_all(b",\"name\":")?;
+        json(out, name)?;
+    }
     out.write_all(b",\"profiles\":[")?;
     let mut writer = FrameWriter::new(profile, options.lines_of_frames);
-    // The thread with the most is the one to look at first.
-    let mut active = (0, 0);
+    // The thread to look at first is the one that the input names, or that with the most.
+    let wanted = profile.default_thread.map(Some);
+    let named = |(of, thread, _): &(usize, Option<ThreadIdx>, OfThread)| {
+        *of == sample_type && Some(*thread) == wanted
+    };
+    let named = threads.iter().position(named);
+    let mut largest = (0, 0);
     for (nth, (of, thread, samples)) in threads.iter().enumerate() {
         if nth > 0 {
             out.write_all(b",")?;
         }
         out.write_all(b"{\"type\":\"sampled\",\"name\":")?;
-        json(out, &of_thread(profile, *thread))?;
+        json(out, &name_of(*of, *thread))?;
         out.write_all(b",\"unit\":")?;
         json(out, unit_of(*of).unwrap_or("none"))?;
         let sum = samples
             .iter()
             .fold(0_i64, |sum, (_, value)| sum.saturating_add(*value));
         write!(out, ",\"startValue\":0,\"endValue\":{sum},\"samples\":[")?;
-        if sum > active.1 && *of == sample_type {
-            active = (nth, sum);
+        if sum > largest.1 && *of == sample_type {
+            largest = (nth, sum);
         }
         for (nth, (at, _)) in samples.iter().enumerate() {
             if nth > 0 {
@@ -127,7 +174,7 @@ pub fn write_with(
         }
         out.write_all(b"]}")?;
     }
-    let (active, _) = active;
+    let active = named.unwrap_or(largest.0);
     write!(
         out,
         "],\"activeProfileIndex\":{active},\"shared\":{{\"frames\":["
