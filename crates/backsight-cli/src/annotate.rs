@@ -23,6 +23,7 @@ use backsight_report::FunctionShares;
 use crate::args::Format;
 use crate::failure::{Failure, Result};
 use crate::file::Shown;
+use crate::fitted_lines::FittedLines;
 use crate::pager;
 use crate::report::{Measured, ReadFlags, ReadProfile, ShownProfile};
 use crate::screen::Screen;
@@ -93,8 +94,9 @@ impl Annotate {
             mut profile,
             value,
             malformed,
+            unfiltered,
         } = self.read.read(&self.input, true)?;
-        let wanted = WantedFunction::new(self.wanted.as_deref(), &self.read);
+        let wanted = WantedFunction::new(self.wanted.as_deref(), &self.read, &unfiltered);
         let inlines = self.read.inlines();
         let chosen = wanted.choose(&profile, value);
         let chosen = chosen.map_err(|cause| Failure::of(Shown(&self.input), cause))?;
@@ -131,10 +133,12 @@ impl Annotate {
             Format::Text => {
                 let screen = Screen::of_stdout();
                 let mut text = Vec::new();
-                text::write(&shows, whole, &listings, view, &screen, &mut text)?;
+                let mut lines = FittedLines::new(&screen, &mut text);
+                text::write(&shows, whole, &listings, view, &screen, &mut lines)?;
                 if more > 0 {
-                    writeln!(text, "{more} more functions match: name one of them")?;
+                    writeln!(lines, "{more} more functions match: name one of them")?;
                 }
+                lines.flush()?;
                 pager::show(&text, &screen, !self.no_pager, out)?;
             }
         }

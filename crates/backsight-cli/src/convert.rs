@@ -19,6 +19,7 @@ mod shown;
 mod stack_flags;
 mod text_event;
 mod trace_symbols;
+mod unfiltered;
 mod waits;
 mod write;
 
@@ -41,13 +42,14 @@ use crate::tool::TOOL;
 
 use paths::Paths;
 
-pub(crate) use filter_flags::{NOTHING_TAKEN, parse_regex};
+pub(crate) use filter_flags::parse_regex;
 pub(crate) use flame_graph::drawable;
 pub(crate) use format::{InputFormat, Output};
 pub(crate) use profile_input::ProfileInput;
 pub(crate) use read::ReadReport;
 pub(crate) use shown::{left_out as left_out_by, value as shown_value};
 pub(crate) use stack_flags::StackFlags;
+pub(crate) use unfiltered::Unfiltered;
 pub(crate) use waits::value as waits_value;
 pub(crate) use write::run as write_profile;
 
@@ -196,19 +198,25 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, ReadReport)> {
-        // A file of speedscope has profiles of several units, which another one has room for.
+        // A file of speedscope has room for a profile of each value. In recordings, all values of
+        // an event count the same samples.
         let has_all = |from: Option<InputFormat>| {
-            (from, to) == (Some(InputFormat::Speedscope), Output::Speedscope)
-                && !self.profile.has_value_named()
+            let is_recorded = matches!(
+                from,
+                None | Some(InputFormat::Perf | InputFormat::PerfScript)
+            );
+            to == Output::Speedscope && !is_recorded && !self.profile.has_value_named()
         };
         let has_one_type = |from| to.has_one_type() && !has_all(from);
-        let read = self
+        let mut read = self
             .profile
             .whole(input, to.has_time(), has_one_type, tally)?;
         if self.profile.is_filtered() && read.0.samples.is_empty() {
-            let account = std::mem::take(tally).account(&read.0, read.1.left_out, false);
+            let left_out = std::mem::take(&mut read.1.left_out);
+            let account = std::mem::take(tally).account(&read.0, left_out, false);
             account::report(&account, self.account.when(), &read.0, None);
-            return Err(Failure::of(Shown(input), NOTHING_TAKEN));
+            let why = read.1.unfiltered.why_nothing(&read.0);
+            return Err(Failure::of(Shown(input), why));
         }
         let _shown = Progress::step("writing");
         to_output(output, out, |mut out| {
@@ -216,6 +224,9 @@ impl Convert {
                 Some(InputFormat::Speedscope) if to == Output::Speedscope => {
                     let all = !read.1.has_one_value;
                     write::speedscope_again(&read.0, all, &mut out)
+                }
+                _ if to == Output::Speedscope && !read.1.has_one_value => {
+                    write::speedscope_of_all_values(&read.0, &mut out)
                 }
                 _ => write::run(&read.0, to, &self.stacks, &mut out),
             };

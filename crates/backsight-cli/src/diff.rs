@@ -85,17 +85,17 @@ impl Diff {
             Some(output) if signed::is_one(output) => signed::write(output, sides, scale)?,
             Some(output) if compared_page::is_page(output) => {
                 let names = [&*self.before, &*self.after];
-                compared_page::write(output, sides, difference.whole, names)?;
+                compared_page::write(output, sides, difference.whole, names, normalize)?;
             }
             Some(output) => folded::write(output, sides, difference.whole, out)?,
             None => self.table.show(out, |screen, mut out| {
                 let (limit, format) = (self.table.limit(), self.table.format());
-                rows::write(&difference, by, limit, format, screen, &mut out)
+                rows::write(&difference, normalize, by, limit, format, screen, &mut out)
             })?,
         }
         let malformed = before.malformed.saturating_add(after.malformed);
         let done = self.table.read.done(malformed, checked);
-        Ok(match self.grew(&difference) {
+        Ok(match self.grew(&difference, normalize) {
             true => Done::Code(GREW).and(done),
             false => done,
         })
@@ -146,7 +146,7 @@ impl Diff {
     }
 
     /// Says the rows that grew by more than the threshold. Returns whether there are any.
-    fn grew(&self, difference: &Difference) -> bool {
+    fn grew(&self, difference: &Difference, normalize: NormalizeArg) -> bool {
         let Some(threshold) = self.threshold else {
             return false;
         };
@@ -156,7 +156,11 @@ impl Diff {
             if after - before > threshold {
                 any = true;
                 let grew = format!("{before:.2} % to {after:.2} %");
-                complain(format_args!("{} grew from {grew} of its own", row.name));
+                let of = normalize.percent_of();
+                complain(format_args!(
+                    "{} grew from {grew} of its own: % of {of}",
+                    row.name
+                ));
             }
         }
         any

@@ -23,7 +23,7 @@ use backsight_report::{CallNeighbours, CallTree, Direction, NamePattern, ReportT
 use clap::ValueEnum;
 
 use crate::args::parse_percent;
-use crate::convert::parse_regex;
+use crate::convert::{Unfiltered, parse_regex};
 use crate::failure::{Failure, Result};
 use crate::file::Shown;
 use crate::screen::Screen;
@@ -37,6 +37,7 @@ pub(crate) use records::Writer as RecordWriter;
 pub(crate) use rows::{amounts, write as write_table, write_head};
 pub(crate) use shown_profile::ShownProfile;
 pub(crate) use table_flags::TableFlags;
+pub(crate) use tree::begin_of_node;
 
 /// List the hottest functions of a profile, who calls them, and what they call
 ///
@@ -106,8 +107,9 @@ impl ReportCommand {
             input: &self.input,
             measured: Measured::of(&read.profile, read.value),
         };
-        self.table
-            .show(out, |screen, mut out| self.write(&shows, screen, &mut out))?;
+        self.table.show(out, |screen, mut out| {
+            self.write(&shows, &read.unfiltered, screen, &mut out)
+        })?;
         Ok(self.table.read.done(read.malformed, checked))
     }
 
@@ -139,7 +141,13 @@ impl ReportCommand {
         )))
     }
 
-    fn write(&self, shows: &ShownProfile<'_>, screen: &Screen, out: &mut impl Write) -> Result<()> {
+    fn write(
+        &self,
+        shows: &ShownProfile<'_>,
+        unfiltered: &Unfiltered,
+        screen: &Screen,
+        out: &mut impl Write,
+    ) -> Result<()> {
         let inlines = self.table.read.inlines();
         let limit = self.table.limit();
         let format = self.table.format();
@@ -150,7 +158,7 @@ impl ReportCommand {
                 if found.1.is_empty() {
                     let wanted = regex.to_string();
                     let read = &self.table.read;
-                    let missing = read.missing(shows.profile, shows.value, &wanted);
+                    let missing = read.missing(shows.profile, shows.value, &wanted, unfiltered);
                     let advice = missing.advice(|name| regex.is_match(name));
                     let cause = format!("no function in the samples matches {regex}{advice}");
                     return Err(Failure::of(Shown(shows.input), cause));

@@ -7,10 +7,14 @@ use std::io::{IsTerminal, stdout};
 use backsight_formats::escape::Terminal;
 use backsight_report::RowKind;
 
+use crate::columns::{begin_of, columns_of, end_of};
 use crate::palette::Palette;
 
 /// The width of text that does not go to a terminal: nothing is cut.
 const UNBOUNDED: usize = 1 << 20;
+
+/// Screens with fewer columns show a figure and a name in each row.
+pub(crate) const NARROW: usize = 40;
 
 /// What standard output can show. The default has no colours, no bound and all characters.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +57,19 @@ impl Screen {
         self.columns
     }
 
+    /// Whether there is no room for more than one figure and a name.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.columns < NARROW
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_columns(columns: usize) -> Self {
+        Self {
+            columns,
+            ..Self::default()
+        }
+    }
+
     /// Returns text from a file so that it acts on no terminal.
     pub(crate) fn text(&self, text: &str) -> String {
         let text = Terminal(text.as_bytes()).to_string();
@@ -65,15 +82,19 @@ impl Screen {
         }
     }
 
+    /// The mark of what is cut, one column wide.
+    pub(crate) fn cut_mark(&self) -> &'static str {
+        if self.has_unicode { "…" } else { "~" }
+    }
+
     /// Cuts the name of a function at its end, which is its parameters and tells least, as in flame
     /// graphs.
     pub(crate) fn cut_name<'t>(&self, text: &'t str, width: usize) -> Cow<'t, str> {
-        if text.chars().count() <= width {
+        if columns_of(text) <= width {
             return text.into();
         }
-        let mark = if self.has_unicode { "…" } else { "~" };
-        let head = text.chars().take(width.saturating_sub(1));
-        head.chain(mark.chars()).collect::<String>().into()
+        let mark = if width == 0 { "" } else { self.cut_mark() };
+        (begin_of(text, width.saturating_sub(1)).to_owned() + mark).into()
     }
 
     /// Cuts the name of a row: of a function at its end, of a path in the middle.
@@ -86,20 +107,14 @@ impl Screen {
 
     /// Cuts a path in the middle: its end tells as much as its begin.
     pub(crate) fn cut<'t>(&self, text: &'t str, width: usize) -> Cow<'t, str> {
-        let count = text.chars().count();
-        if count <= width {
+        if columns_of(text) <= width {
             return text.into();
         }
-        let mark = if self.has_unicode { "…" } else { "~" };
         let room = width.saturating_sub(1);
-        let begin = room.div_ceil(2);
-        let end = room - begin;
-        let head = text.chars().take(begin);
-        let tail = text.chars().skip(count - end);
-        head.chain(mark.chars())
-            .chain(tail)
-            .collect::<String>()
-            .into()
+        let head = begin_of(text, room.div_ceil(2));
+        let tail = end_of(text, room - room.div_ceil(2));
+        let mark = if width == 0 { "" } else { self.cut_mark() };
+        format!("{head}{mark}{tail}").into()
     }
 
     /// Returns a bar for a share, padded to a width.
@@ -152,6 +167,12 @@ mod tests {
         assert_eq!(screen.cut("abcdefghij", 10), "abcdefghij");
         assert_eq!(screen.cut("abcdefghij", 5), "ab…ij");
         assert_eq!(screen.cut("abcdefghij", 1), "…");
+        assert_eq!(screen.cut("abcdefghij", 0), "");
+        // Each of these takes two columns.
+        assert_eq!(screen.cut_name("函数名称", 8), "函数名称");
+        assert_eq!(screen.cut_name("函数名称", 7), "函数名…");
+        assert_eq!(screen.cut_name("函数名称", 6), "函数…");
+        assert_eq!(screen.cut("函数名称", 6), "函…称");
         let ascii = Screen {
             has_unicode: false,
             ..screen

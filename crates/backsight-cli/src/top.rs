@@ -14,6 +14,7 @@ use backsight_profile::Profile;
 use backsight_report::{Inlines, ReportTable, RowKind};
 
 use crate::failure::{Failure, Result, complain};
+use crate::fitted_lines::FittedLines;
 use crate::interrupt;
 use crate::record::{TargetFlags, Uses, Whom, drop_others, parse_time};
 use crate::report::{Measured, ReportFormat, ShownProfile, write_table};
@@ -236,7 +237,16 @@ impl Sampling<'_> {
             measured: Measured::of(profile, value),
         };
         let format = ReportFormat::Text;
-        write_table(&shows, &table, by, self.flags.rows, format, screen, out)
+        let mut out = FittedLines::new(screen, out);
+        write_table(
+            &shows,
+            &table,
+            by,
+            self.flags.rows,
+            format,
+            screen,
+            &mut out,
+        )
     }
 }
 

@@ -58,6 +58,7 @@ impl View {
             profile,
             value,
             malformed,
+            ..
         } = self.read.read(&self.input, false)?;
         let title = self.input.to_string_lossy().into_owned();
         let way_out = "backsight report writes text";

@@ -121,7 +121,7 @@ fn inputs_that_cannot_be_compared_are_named() {
     let [some, none] = [&some, &none].map(|file| file.path().to_str().unwrap());
     run(["diff", some, none]).fails(1, &["empty", none]);
     run(["diff", some, some, "--by", "event"]).fails(2, &["events are not compared"]);
-    let words = ["no samples", "filters"];
+    let words = ["no samples", "leaves none"];
     run(["diff", some, some, "--focus", "none"]).fails(1, &words);
     run(["diff", some, "/nonexistent"]).fails(1, &["/nonexistent"]);
 }
@@ -205,8 +205,16 @@ fn values_are_compared_by_share_by_time_or_as_they_are() {
     let after = profile("after.ndjson", 5, 60, 140);
     let rows = |how: &str| {
         let text = run(["diff", &before, &after, "--normalize", how]).ok();
-        let rows = text.lines().skip(1);
-        let rows = rows.map(|row| {
+        let mut rows = text.lines().peekable();
+        // What percents are of is said where it is not what one takes them for.
+        let of = rows.next_if(|line| line.starts_with('%'));
+        let said = match how {
+            "none" => Some("% of the sum after"),
+            "time" => Some("% of the sum after, before taken to last as long"),
+            _ => None,
+        };
+        assert_eq!(of, said);
+        let rows = rows.skip(1).map(|row| {
             let words: Vec<&str> = row.split_whitespace().collect();
             format!("{} {} {}", words[4], words[0], words[1])
         });
@@ -215,6 +223,28 @@ fn values_are_compared_by_share_by_time_or_as_they_are() {
     assert_eq!(rows("total"), ["a 60.00% 30.00%", "b 40.00% 70.00%"]);
     assert_eq!(rows("none"), ["b 20.00% 70.00%", "a 30.00% 30.00%"]);
     assert_eq!(rows("time"), ["b 10.00% 70.00%", "a 15.00% 30.00%"]);
+    let limit = [
+        "diff",
+        &before,
+        &after,
+        "--normalize",
+        "none",
+        "--threshold",
+        "9",
+    ];
+    let grew = "b grew from 20.00 % to 70.00 % of its own: % of the sum after\n";
+    run(limit).fails(4, &[grew]);
+    let json = run([
+        "diff",
+        &before,
+        &after,
+        "--normalize",
+        "time",
+        "--format",
+        "json",
+    ])
+    .ok();
+    assert!(json.contains(r#""normalize":"time""#), "{json}");
     let untimed = folded("a 1\nb 1\n");
     let untimed = untimed.path().to_str().unwrap();
     let ran = run(["diff", untimed, &after, "--normalize", "time"]);

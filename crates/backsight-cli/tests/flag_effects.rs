@@ -114,7 +114,7 @@ fn a_filter_says_what_the_input_lacks() {
     // What nothing is left of is no file.
     for args in [&["report", &*script][..], &["convert", &script, &out]] {
         let ran = run([args, &["--pid", "1"]].concat());
-        ran.fails(1, &["in.perf", "no samples", "filters"]);
+        ran.fails(1, &["in.perf", "no samples", "--pid leaves none"]);
     }
     assert!(fs::metadata(&out).is_err());
 }

@@ -1,8 +1,11 @@
 //! Functions that were asked for, and that no sample has: what left them out, or which were meant.
 
+mod annotated;
 mod common;
 
-use common::run_with;
+use annotated::Annotated;
+use common::{run, run_with};
+use testkit::skip;
 
 const FOLDED: &[u8] = b"main;work 3\nmain;other 2\nmain;worker 1\n";
 
@@ -55,6 +58,73 @@ fn similar_names_are_said() {
 }
 
 #[test]
+fn filters_that_make_no_difference_are_not_blamed() {
+    let hidden = "it is in the input, but --hide leaves its samples out";
+    for args in asked("^work$").iter().take(3) {
+        let flags = [
+            "--from", "folded", "--user", "--hide", "work", "--focus", "main",
+        ];
+        fails(args, &flags, FOLDED, &[hidden]);
+    }
+    // Of the samples with `work` only frames of others are left, and those are hidden.
+    let flags = [
+        "--function",
+        "work",
+        "--hide",
+        "main|work",
+        "--from",
+        "folded",
+    ];
+    for command in [
+        &["report", "-"][..],
+        &["convert", "-", "-o", "-", "--to", "folded"],
+    ] {
+        let args = [command, &flags, &["--max-depth", "9"]].concat();
+        let ran = run_with(args, FOLDED);
+        ran.fails(1, &["--hide"]);
+        assert!(!ran.stderr.contains("--max-depth"), "{ran:?}");
+    }
+    let cases: [(&[&str], &str); 4] = [
+        (&["--user", "--hide", "."], "no samples: --hide leaves none"),
+        (
+            &["--kernel", "--hide", "nothing"],
+            "no samples: --kernel leaves none",
+        ),
+        (
+            &["--focus", "other", "--ignore", "other"],
+            "no samples: --focus and --ignore together leave none",
+        ),
+        (
+            &["--focus", "zzz", "--ignore", "main"],
+            "no samples: each of --focus and --ignore leaves none",
+        ),
+    ];
+    for (flags, want) in cases {
+        for command in [
+            &["report", "-"][..],
+            &["convert", "-", "-o", "-", "--to", "folded"],
+        ] {
+            let ran = run_with([command, flags, &["--from", "folded"]].concat(), FOLDED);
+            ran.fails(1, &[want]);
+        }
+    }
+    // Of threads and names together.
+    let flags = [
+        "--comm",
+        "other",
+        "--focus",
+        "work",
+        "--user",
+        "--no-symbols",
+    ];
+    let ran = run_with(
+        [&["report", "-", "--from", "perf-script"][..], &flags].concat(),
+        SCRIPT,
+    );
+    ran.fails(1, &["no samples: --comm and --focus together leave none"]);
+}
+
+#[test]
 fn the_filter_that_left_a_function_out_is_said() {
     for args in asked("^work$") {
         for filter in [
@@ -104,4 +174,46 @@ fn samples_of_another_value_are_said() {
 fn filters_that_take_nothing_are_named() {
     let args = ["report", "-", "--from", "folded", "--focus", "zzz"];
     run_with(args, FOLDED).fails(1, &["no samples", "--focus"]);
+}
+
+#[test]
+fn flags_that_look_up_less_are_said() {
+    let of = match Annotated::native() {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let data = of.path("perf.data");
+    let cases = [
+        ("--no-inlines", "inner"),
+        ("--names", "inner"),
+        ("--no-symbols", "work"),
+    ];
+    for (flag, name) in cases {
+        let what = format!("with {flag}, ");
+        for args in [
+            &["annotate", &*data, name][..],
+            &["report", &data, "--callers", name],
+            &["report", &data, "--callees", name],
+            &["report", &data, "--function", name],
+        ] {
+            let ran = run([args, &[flag]].concat());
+            ran.fails(1, &[name, &what]);
+            let ran = run(args);
+            assert!(!ran.stderr.contains(&what), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_regular_expression_is_said() {
+    let of = match Annotated::native() {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let ran = run(["annotate", &of.path("perf.data"), "wrok("]);
+    ran.fails(
+        1,
+        &["is called wrok(, and it is no regular expression (unclosed group)"],
+    );
+    ran.fails(1, &["did you mean work?"]);
 }

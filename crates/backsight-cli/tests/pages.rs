@@ -266,10 +266,16 @@ fn a_comparison_has_the_figures_of_diff_and_colours_of_what_grew() {
     let args = ["diff", before, after, "--normalize", "none", "-q"];
     run([&args[..], &["-o", html]].concat()).ok();
     page.browser.open(Path::new(html)).unwrap();
+    let title = page.run("return document.title");
+    assert!(
+        title.as_str().unwrap().contains("% of the sum after"),
+        "{title}"
+    );
     page.browser.click("#tab-table", None).unwrap();
     let first = page.run("return document.querySelector('#rows tr').cells[3].textContent");
     let text = run(args).ok();
-    let want = words(text.lines().nth(1).unwrap());
+    // Behind what percents are of, and the titles.
+    let want = words(text.lines().nth(2).unwrap());
     assert_eq!(first, want[2], "{text}");
 }
 

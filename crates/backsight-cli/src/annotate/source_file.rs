@@ -11,6 +11,7 @@ use backsight::ModuleFiles;
 use backsight_files::By;
 use backsight_types::BuildId;
 
+use crate::columns::columns_of;
 use crate::fetchers::Fetchers;
 
 /// A larger file is not read.
@@ -89,7 +90,7 @@ fn plain(line: &[u8]) -> String {
     for letter in line.chars() {
         let width = match letter {
             '\t' => 8 - column % 8,
-            _ => 1,
+            letter => columns_of(letter.encode_utf8(&mut [0; 4])),
         };
         match letter {
             '\t' => text.extend(std::iter::repeat_n(' ', width)),
@@ -196,9 +197,10 @@ mod tests {
 
     #[test]
     fn lines_have_blanks_for_tabs() {
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&[u8], &str); 5] = [
             (b"\tx\r", "        x"),
             (b"ab\tx", "ab      x"),
+            ("函\tx".as_bytes(), "函      x"),
             (b"\xff\tx", "\u{fffd}       x"),
             (b"", ""),
         ];

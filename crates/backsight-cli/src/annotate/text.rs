@@ -10,6 +10,7 @@ use super::gaps;
 use super::listing::FunctionListing;
 use super::shown_rows::ShownRows;
 use super::source_part::SourcePart;
+use crate::columns::{begin_of, left_of};
 use crate::failure::Result;
 use crate::report::{ShownProfile, percent, write_head};
 use crate::screen::Screen;
@@ -20,8 +21,12 @@ const BAR_WIDTH: usize = 8;
 /// Screens with fewer columns have no room for bars.
 const MIN_WIDE: usize = 70;
 
-/// The columns before the code and the text of lines, without those of bars.
-const BEFORE: usize = 29;
+/// Screens with fewer columns have no room for totals, nor for whole addresses: offsets in the
+/// function take their place, as perf shows them.
+const MIN_WITH_TOTAL: usize = 60;
+
+/// How much of a target's name is shown at least.
+const MIN_TARGET: usize = 4;
 
 /// So many functions that it is inlined into are shown.
 const MAX_HOSTS: usize = 3;
@@ -62,22 +67,35 @@ impl<W: Write> Writer<'_, '_, W> {
     fn function(&mut self, of: &FunctionListing) -> Result<()> {
         let (bold, dim) = (self.screen.palette.function, self.screen.palette.module);
         let name = self.screen.text(&of.name);
+        let name = self.screen.cut_name(&name, self.screen.columns());
         let module = of.module.as_deref().unwrap_or("no module");
         let module = self.screen.text(module);
         let own = percent(of.shares.own, self.whole);
         let total = percent(of.shares.total, self.whole);
+        let has_total = self.has_total();
         let out = &mut self.out;
         writeln!(out, "{bold}{name}{bold:#}")?;
-        writeln!(
-            out,
-            "{dim}in {module}: {own:.2}% of all samples in its own code, {total:.2}% in all{dim:#}\n"
-        )?;
+        match has_total {
+            true => writeln!(
+                out,
+                "{dim}in {module}: {own:.2}% of all samples in its own code, {total:.2}% in all{dim:#}\n"
+            )?,
+            false => {
+                let module = self
+                    .screen
+                    .cut(&module, self.screen.columns().saturating_sub(3));
+                writeln!(
+                    out,
+                    "{dim}in {module}\n{own:>7.2}% self\n{total:>7.2}% total{dim:#}\n"
+                )?;
+            }
+        }
         for part in &of.sources {
             self.source(of, part)?;
         }
         if let Some(amounts) = of.without_line().filter(|_| self.view.has_source) {
             self.row(of, amounts)?;
-            writeln!(self.out, "  samples without a line\n")?;
+            writeln!(self.out, " samples without a line\n")?;
         }
         for part in of.code.parts.iter().take(MAX_HOSTS) {
             self.code(of, part)?;
@@ -87,13 +105,13 @@ impl<W: Write> Writer<'_, '_, W> {
             self.row(of, of.code.sum_from(MAX_HOSTS, &of.shares))?;
             writeln!(
                 self.out,
-                "  in {count} more functions that it is inlined into\n"
+                " in {count} more functions that it is inlined into\n"
             )?;
         }
         for left in &of.code.unplaced {
             self.row(of, (left.own, left.total))?;
             let why = self.screen.text(&left.why);
-            writeln!(self.out, "  without instructions: {why}\n")?;
+            writeln!(self.out, " without instructions: {why}\n")?;
         }
         Ok(())
     }
@@ -123,14 +141,13 @@ impl<W: Write> Writer<'_, '_, W> {
             self.row(of, (row.own, row.total))?;
             let text = part.text.as_ref().ok().and_then(|text| text.line(row.line));
             let text = self.screen.text(text.unwrap_or_default());
-            let before = self.bar_room().saturating_add(BEFORE - 1);
-            let room = self.screen.columns().saturating_sub(before).max(20);
-            let end = text
-                .char_indices()
-                .nth(room)
-                .map_or(text.len(), |(at, _)| at);
-            let text = text.get(..end).unwrap_or_default();
-            writeln!(self.out, " {dim}{:>6}{dim:#}  {text}", row.line)?;
+            let number = match self.has_total() {
+                true => format!("{:>6}  ", row.line),
+                false => format!("{:>3} ", row.line),
+            };
+            let before = self.figures().saturating_add(number.len());
+            let text = begin_of(&text, self.screen.columns().saturating_sub(before));
+            writeln!(self.out, "{dim}{number}{dim:#}{text}")?;
         }
         self.gap(of, &mut gap, "line")?;
         writeln!(self.out)?;
@@ -166,47 +183,64 @@ impl<W: Write> Writer<'_, '_, W> {
             self.gap(of, &mut gap, "instruction")?;
             if before != row.frames || has_gap {
                 let place = self.place_of(of, row);
-                let indent = self.bar_room().saturating_add(BEFORE);
+                let indent = self.figures().saturating_add(self.before_place());
                 writeln!(self.out, "{:>indent$}{dim}{place}{dim:#}", "")?;
                 before = &row.frames;
             }
             self.row(of, *amounts)?;
             let instruction = &row.instruction;
+            let address = match self.has_total() {
+                true => format!("{:>12x}  ", instruction.address.0),
+                false => format!("{:>4} ", self.offset_of(row, part)),
+            };
+            let before = self.figures().saturating_add(address.len());
+            let room = self.screen.columns().saturating_sub(before);
             let text = self.screen.text(&instruction.text);
-            let target = self.target_of(row);
-            writeln!(
-                self.out,
-                " {dim}{:>12x}{dim:#}  {text}{dim}{target}{dim:#}",
-                instruction.address.0
-            )?;
+            let text = self.screen.cut_name(&text, room);
+            let target = self.target_of(row, left_of(room, &text));
+            writeln!(self.out, "{dim}{address}{dim:#}{text}{dim}{target}{dim:#}")?;
         }
         self.gap(of, &mut gap, "instruction")?;
+        if part.code.is_cut {
+            let indent = self.figures().saturating_add(self.before_place());
+            let what = "the function goes on: it is cut after 4 MiB";
+            writeln!(self.out, "{:>indent$}{dim}{what}{dim:#}", "")?;
+        }
         if part.between != 0 {
             self.row(of, (part.between, 0))?;
             writeln!(
                 self.out,
-                "  samples within instructions, not at the begin of one"
+                " samples within instructions, not at the begin of one"
             )?;
         }
         writeln!(self.out)?;
         Ok(())
     }
 
-    /// Returns what an instruction jumps to or calls, as objdump shows it: ` <work+0x1c>`.
-    fn target_of(&self, row: &CodeInstruction) -> String {
+    /// Returns where an instruction is in its function.
+    fn offset_of(&self, row: &CodeInstruction, part: &CodePart) -> String {
+        let first = part.code.instructions.first();
+        let begin = first.map_or(0, |first| first.instruction.address.0);
+        format!("+{:x}", row.instruction.address.0.saturating_sub(begin))
+    }
+
+    /// Returns what an instruction jumps to or calls, as objdump shows it: ` <work+0x1c>`, if there
+    /// is room for a part of the name.
+    fn target_of(&self, row: &CodeInstruction, room: usize) -> String {
         let Some(target) = row.target else {
             return String::new();
         };
         let name = self.shows.profile.strings.get(target.function);
         let name = self.screen.text(name.unwrap_or_default());
-        let used = self.bar_room().saturating_add(BEFORE);
-        let used = used.saturating_add(row.instruction.text.chars().count());
-        // With blank, brackets and offset.
-        let room = self.screen.columns().saturating_sub(used + 12).max(20);
-        let name = self.screen.cut_name(&name, room);
-        match target.offset {
-            0 => format!(" <{name}>"),
-            offset => format!(" <{name}+{offset:#x}>"),
+        let offset = match target.offset {
+            0 => String::new(),
+            offset => format!("+{offset:#x}"),
+        };
+        // With blank and brackets.
+        let room = room.saturating_sub(offset.len() + 3);
+        match room < MIN_TARGET {
+            true => String::new(),
+            false => format!(" <{}{offset}>", self.screen.cut_name(&name, room)),
         }
     }
 
@@ -232,8 +266,8 @@ impl<W: Write> Writer<'_, '_, W> {
         });
         let parts: Vec<String> = parts.collect();
         let text = self.screen.text(&parts.join(" < "));
-        let before = self.bar_room().saturating_add(BEFORE);
-        let room = self.screen.columns().saturating_sub(before).max(20);
+        let before = self.figures().saturating_add(self.before_place());
+        let room = self.screen.columns().saturating_sub(before);
         self.screen.cut(&text, room).into_owned()
     }
 
@@ -241,13 +275,37 @@ impl<W: Write> Writer<'_, '_, W> {
         let dim = self.screen.palette.module;
         let what = self.screen.text(what);
         let (own, total) = ("self", "total");
-        writeln!(
-            self.out,
-            "{dim}{own:>8}{:width$}{total:>9}   {what}{dim:#}",
-            "",
-            width = self.bar_room()
-        )?;
+        let (bar, columns) = (self.bar_room(), self.screen.columns());
+        match self.has_total() {
+            true => {
+                let what = self.screen.cut(&what, columns.saturating_sub(bar + 20));
+                writeln!(
+                    self.out,
+                    "{dim}{own:>8}{:bar$}{total:>9}   {what}{dim:#}",
+                    ""
+                )?;
+            }
+            false => {
+                let what = self.screen.cut(&what, columns.saturating_sub(9));
+                writeln!(self.out, "{dim}{own:>8} {what}{dim:#}")?;
+            }
+        }
         Ok(())
+    }
+
+    fn has_total(&self) -> bool {
+        self.screen.columns() >= MIN_WITH_TOTAL
+    }
+
+    /// Returns how many columns the figures of a row take, with the blank behind them.
+    fn figures(&self) -> usize {
+        let total = if self.has_total() { 9 } else { 0 };
+        self.bar_room().saturating_add(9 + total)
+    }
+
+    /// Returns how far behind the figures the place of instructions begins.
+    fn before_place(&self) -> usize {
+        if self.has_total() { 11 } else { 1 }
     }
 
     /// Returns how many columns a bar takes, with the blank before it.
@@ -258,7 +316,7 @@ impl<W: Write> Writer<'_, '_, W> {
         }
     }
 
-    /// Writes amounts, without an end of line.
+    /// Writes amounts and a blank, without an end of line.
     fn row(&mut self, of: &FunctionListing, (own, total): (i64, i64)) -> Result<()> {
         let [own_share, total_share] = [own, total].map(|amount| percent(amount, self.whole));
         let style = self.style(own, of.shares.own);
@@ -272,8 +330,9 @@ impl<W: Write> Writer<'_, '_, W> {
             }
         }
         match total {
-            0 => write!(self.out, " {:>8}", "")?,
-            _ => write!(self.out, " {total_share:>7.2}%")?,
+            _ if !self.has_total() => write!(self.out, " ")?,
+            0 => write!(self.out, " {:>8} ", "")?,
+            _ => write!(self.out, " {total_share:>7.2}% ")?,
         }
         Ok(())
     }
@@ -291,7 +350,7 @@ impl<W: Write> Writer<'_, '_, W> {
         match (gap.rows, gap.amounts) {
             (0, _) => {}
             (rows, (0, 0)) => {
-                let before = self.bar_room().saturating_add(21);
+                let before = self.figures().saturating_add(3);
                 writeln!(
                     self.out,
                     "{dim}{:>before$}({}){dim:#}",
@@ -302,7 +361,7 @@ impl<W: Write> Writer<'_, '_, W> {
             (rows, amounts) => {
                 self.row(of, amounts)?;
                 let rows = count_of(rows, what);
-                writeln!(self.out, " {dim}   ({rows}, see -n){dim:#}")?;
+                writeln!(self.out, "{dim}   ({rows}, see -n){dim:#}")?;
             }
         }
         *gap = Gap::default();

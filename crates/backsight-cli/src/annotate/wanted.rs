@@ -6,6 +6,7 @@ use backsight_profile::Profile;
 use backsight_report::{NamePattern, ReportEntry, ReportTable, RowKind};
 use backsight_types::Reason;
 
+use crate::convert::Unfiltered;
 use crate::failure::complain;
 use crate::report::{ReadFlags, percent};
 
@@ -14,12 +15,21 @@ use crate::report::{ReadFlags, percent};
 pub(super) struct WantedFunction<'w> {
     name: Option<&'w str>,
     read: &'w ReadFlags,
+    unfiltered: &'w Unfiltered,
 }
 
 impl<'w> WantedFunction<'w> {
     /// A function of this name, in a module that the flags take.
-    pub(super) fn new(name: Option<&'w str>, read: &'w ReadFlags) -> Self {
-        Self { name, read }
+    pub(super) fn new(
+        name: Option<&'w str>,
+        read: &'w ReadFlags,
+        unfiltered: &'w Unfiltered,
+    ) -> Self {
+        Self {
+            name,
+            read,
+            unfiltered,
+        }
     }
 
     /// Returns the functions that are called so: by their whole name, or else by a part of it that
@@ -85,17 +95,27 @@ impl<'w> WantedFunction<'w> {
         if !part.is_empty() {
             return Ok(part);
         }
-        let pattern = NamePattern::new(wanted).ok();
-        let matches = |name: &str| pattern.as_ref().is_some_and(|it| it.is_match(name));
+        let pattern = NamePattern::new(wanted);
+        let matches = |name: &str| pattern.as_ref().is_ok_and(|it| it.is_match(name));
         let found = taken(&matches);
         if !found.is_empty() {
             return Ok(found);
         }
-        let missing = self.read.missing(profile, value, wanted);
+        let missing = self.read.missing(profile, value, wanted, self.unfiltered);
         let advice = missing.advice(|name| has_word(name, wanted) || matches(name));
+        let expression = match &pattern {
+            Ok(_) => ", or matches it as a regular expression".to_owned(),
+            // What is wrong stands in its last line, behind a drawing of where.
+            Err(error) => {
+                let error = error.to_string();
+                let cause = error.lines().last().unwrap_or_default();
+                let cause = cause.trim_start_matches("error: ");
+                format!(", and it is no regular expression ({cause})")
+            }
+        };
         Err(format!(
-            "no function in the samples is called {wanted}, or matches it as a regular \
-             expression: `backsight report` lists the functions{advice}"
+            "no function in the samples is called {wanted}{expression}: `backsight report` lists \
+             the functions{advice}"
         ))
     }
 }

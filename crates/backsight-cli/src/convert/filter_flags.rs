@@ -7,9 +7,6 @@ use super::waits;
 use crate::args::{Pids, all_pids, parse_pids};
 use crate::failure::{Failure, Result};
 
-/// Said of a profile without samples.
-pub(crate) const NOTHING_TAKEN: &str = "no samples: the filters take none, or the input has none";
-
 /// Which samples and frames of a profile are taken.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Filters")]
@@ -114,6 +111,36 @@ impl FilterFlags {
         ];
         let given = flags.into_iter().filter(|(_, is_given)| *is_given);
         given.map(|(flag, _)| flag).collect()
+    }
+
+    /// Returns these flags without others.
+    pub(super) fn keeping(&self, kept: &[&str]) -> Self {
+        let has = |flag| kept.contains(&flag);
+        let all = |of: &Vec<Pids>, flag| match has(flag) {
+            true => of.clone(),
+            false => Vec::new(),
+        };
+        let regex = |of: &Option<NamePattern>, flag| of.clone().filter(|_| has(flag));
+        Self {
+            pids: all(&self.pids, "--pid"),
+            tids: all(&self.tids, "--tid"),
+            comms: match has("--comm") {
+                true => self.comms.clone(),
+                false => Vec::new(),
+            },
+            time: self.time.filter(|_| has("--time")),
+            on_cpu: self.on_cpu,
+            off_cpu: self.off_cpu,
+            module: regex(&self.module, "--module"),
+            function: regex(&self.function, "--function"),
+            user: self.user && has("--user"),
+            kernel: self.kernel && has("--kernel"),
+            focus: regex(&self.focus, "--focus"),
+            ignore: regex(&self.ignore, "--ignore"),
+            hide: regex(&self.hide, "--hide"),
+            max_depth: self.max_depth.filter(|_| has("--max-depth")),
+            merge_threads: self.merge_threads,
+        }
     }
 
     pub(super) fn needs_time(&self) -> bool {

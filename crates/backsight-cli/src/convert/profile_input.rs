@@ -12,6 +12,7 @@ use super::filter_flags::FilterFlags;
 use super::format::InputFormat;
 use super::read::{self, InputOptions, ReadReport};
 use super::shown;
+use super::unfiltered::Unfiltered;
 use crate::args::{parse_percent, parse_size};
 use crate::debug_files::DebugFiles;
 use crate::failure::{Failure, Result, complain};
@@ -140,6 +141,14 @@ impl ProfileInput {
         self.sample_type.is_some()
     }
 
+    /// Returns the flag without which more functions are looked up, and what it leaves out.
+    pub(crate) fn looks_up_less(&self) -> Option<&'static str> {
+        match self.no_symbols {
+            true => Some("with --no-symbols, functions are not looked up"),
+            false => self.symbols.looks_up_less(),
+        }
+    }
+
     pub(crate) fn has_symbols(&self) -> bool {
         !self.no_symbols
     }
@@ -196,6 +205,7 @@ impl ProfileInput {
         let has_one_type = has_one_type(report.format);
         report.has_one_value = has_one_type;
         let not_waiting = self.filter.take_waiting(&mut profile)?;
+        report.unfiltered = Unfiltered::of(&profile, &self.filter);
         self.choose_type(&mut profile)?;
         if has_one_type && self.sample_type.is_none() {
             let shown = profile.default_type.unwrap_or_default();

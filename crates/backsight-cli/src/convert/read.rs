@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use backsight::account::LeftOut;
-use backsight::{MapOptions, MapsOf, ModuleFiles, Recording, RecordingOptions};
+use backsight::{
+    MapOptions, MapsOf, ModuleFiles, Recording, RecordingOptions,
+};
 use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
@@ -16,6 +18,7 @@ use backsight_profile::Profile;
 
 use super::format::InputFormat;
 use super::open::Opened;
+use super::unfiltered::Unfiltered;
 use super::{perf_data, recording, text_event};
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
@@ -260,6 +263,8 @@ pub(crate) struct ReadReport {
     pub(crate) format: Option<InputFormat>,
     /// Whether one value of the samples is used, and no other.
     pub(crate) has_one_value: bool,
+    /// What there was before any filter.
+    pub(crate) unfiltered: Unfiltered,
 }
 
 impl<'p> MalformedParts<'p> {

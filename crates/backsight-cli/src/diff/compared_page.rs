@@ -5,6 +5,7 @@ use std::path::Path;
 use backsight_profile::Profile;
 use backsight_report::side_by_side;
 
+use super::normalize::NormalizeArg;
 use crate::convert::Output;
 use crate::failure::Result;
 use crate::output;
@@ -21,11 +22,15 @@ pub(super) fn write(
     sides: [(&Profile, u32); 2],
     wholes: [i64; 2],
     names: [&Path; 2],
+    normalize: NormalizeArg,
 ) -> Result<()> {
     let [before, after] = sides;
     let both = side_by_side(before, after);
     let [from, to] = names.map(Path::display);
-    let title = format!("{from} → {to}");
+    let mut title = format!("{from} → {to}");
+    if normalize != NormalizeArg::Total {
+        title = format!("{title}: % of {}", normalize.percent_of());
+    }
     output::replace(output, |out| {
         page::write_comparison(&both, &title, wholes, out)
     })

@@ -20,6 +20,24 @@ pub(super) enum NormalizeArg {
 }
 
 impl NormalizeArg {
+    /// Returns what shares are percents of, in words.
+    pub(super) fn percent_of(self) -> &'static str {
+        match self {
+            Self::Total => "the sum of each",
+            Self::Time => "the sum after, before taken to last as long",
+            Self::None => "the sum after",
+        }
+    }
+
+    /// Its name as a flag's value.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Time => "time",
+            Self::None => "none",
+        }
+    }
+
     /// Returns by which the values of before are multiplied. `wholes` are the sums of both.
     pub(super) fn scale(self, profiles: [&Profile; 2], wholes: [i64; 2]) -> Result<f64> {
         let [before, after] = match self {

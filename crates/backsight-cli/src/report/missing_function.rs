@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use backsight_profile::{Profile, StrIdx};
 use backsight_report::{Inlines, ReportEntry, ReportTable, RowKind};
 
-use crate::convert::shown_value;
+use crate::convert::{Unfiltered, shown_value};
 
 /// So many similar names are said.
 const SUGGESTIONS: usize = 3;
@@ -23,8 +23,12 @@ pub(crate) struct MissingFunction<'m> {
     pub(crate) wanted: &'m str,
     /// The flags that leave samples or frames out.
     pub(crate) filters: Vec<&'static str>,
+    /// What there was before these.
+    pub(crate) unfiltered: &'m Unfiltered,
     /// Whether functions were looked up.
     pub(crate) has_symbols: bool,
+    /// The flag without which more functions are looked up, and what it leaves out.
+    pub(crate) looks_up_less: Option<&'static str>,
 }
 
 impl MissingFunction<'_> {
@@ -52,9 +56,12 @@ impl MissingFunction<'_> {
                     "; the functions of samples that {flags} leaves out are not looked up"
                 ));
             }
+            if let Some(less) = self.looks_up_less.filter(|_| self.has_addresses()) {
+                said.push_str(&format!("; {less}"));
+            }
             return said;
         }
-        match self.samples_with(&called) {
+        match self.samples_with(self.profile, &called) {
             Some(true) if self.inlines == Inlines::Merged => {
                 "; it was inlined everywhere: --merge-inlines counts it for others".to_owned()
             }
@@ -67,12 +74,22 @@ impl MissingFunction<'_> {
                     "; it has samples, but none of {shown}: choose with --sample-type or --event"
                 )
             }
-            _ if !filters.is_empty() => {
-                let flags = filters.join(", ");
-                format!("; it is in the input, but {flags} leaves its samples out")
+            _ => {
+                let has_it = |profile: &Profile| self.samples_with(profile, &called).is_some();
+                match self.unfiltered.blamed(self.profile, has_it) {
+                    Some(flags) => {
+                        format!("; it is in the input, but {flags} its samples out")
+                    }
+                    None => self.similar(&names),
+                }
             }
-            _ => self.similar(&names),
         }
+    }
+
+    /// Whether the input has addresses, whose functions can be looked up.
+    fn has_addresses(&self) -> bool {
+        let mut locations = self.profile.locations.iter();
+        locations.any(|location| location.module.is_some())
     }
 
     /// Returns the names of all functions of the input, also of samples that were left out.
@@ -85,8 +102,7 @@ impl MissingFunction<'_> {
 
     /// Whether a sample has one of these functions in its stack: with the value that is shown, or
     /// with another one alone; `None` if none has.
-    fn samples_with(&self, called: &HashSet<StrIdx>) -> Option<bool> {
-        let profile = self.profile;
+    fn samples_with(&self, profile: &Profile, called: &HashSet<StrIdx>) -> Option<bool> {
         let mut found = None;
         for (sample, values, _) in profile.samples.iter() {
             let mut locations = profile.stacks.iter(sample.stack);

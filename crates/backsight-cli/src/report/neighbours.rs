@@ -27,19 +27,29 @@ pub(super) fn write(
     rows::write_head(shows, *whole, screen, out)?;
     let dim = screen.palette.module;
     let bold = screen.palette.function;
-    let room = screen.columns().saturating_sub(24).max(8);
-    let named = |entry: &backsight_report::ReportEntry| {
+    let named = |entry: &backsight_report::ReportEntry, before: usize| {
         let name = screen.text(&entry.name(shows.profile, RowKind::Function));
+        let room = screen.columns().saturating_sub(before);
         screen.cut_name(&name, room).into_owned()
+    };
+    let is_narrow = screen.is_narrow();
+    let arrow = match (is_callers, is_narrow) {
+        (true, false) => "  from ",
+        (false, false) => "    to ",
+        (true, true) => " < ",
+        (false, true) => " > ",
     };
     for of in found.iter().take(limit) {
         let total = percent(of.total, *whole);
         let own = percent(of.own, *whole);
-        writeln!(out, "{bold}{}{bold:#}", named(&of.entry))?;
-        writeln!(
-            out,
-            "{dim}{total:>7.2}% of all samples, {own:.2}% in its own code{dim:#}"
-        )?;
+        writeln!(out, "{bold}{}{bold:#}", named(&of.entry, 0))?;
+        match is_narrow {
+            true => writeln!(out, "{dim}{total:>7.2}% total\n{own:>7.2}% self{dim:#}")?,
+            false => writeln!(
+                out,
+                "{dim}{total:>7.2}% of all samples, {own:.2}% in its own code{dim:#}"
+            )?,
+        }
         let edges = match is_callers {
             true => &of.callers,
             false => &of.callees,
@@ -48,12 +58,11 @@ pub(super) fn write(
             let Edge { entry, amount, .. } = edge;
             let share = percent(*amount, *whole);
             let name = match (entry, is_callers) {
-                (Some(entry), _) => named(entry),
+                (Some(entry), _) => named(entry, 8 + arrow.len()),
                 (None, true) => "[no caller]".to_owned(),
                 (None, false) => "[no callee]".to_owned(),
             };
-            let arrow = if is_callers { "from" } else { "to" };
-            writeln!(out, "{share:>7.2}%  {arrow:>4} {name}")?;
+            writeln!(out, "{share:>7.2}%{arrow}{name}")?;
         }
         let more = edges.len().saturating_sub(limit);
         if more > 0 {

@@ -9,7 +9,7 @@ use backsight_report::{Inlines, NamePattern};
 
 use super::missing_function::MissingFunction;
 use crate::account::{self, AccountFlags};
-use crate::convert::{NOTHING_TAKEN, ProfileInput, ReadReport, shown_value};
+use crate::convert::{ProfileInput, ReadReport, Unfiltered, shown_value};
 use crate::failure::{Done, Failure, Result};
 use crate::fetchers::Fetchers;
 use crate::file::Shown;
@@ -38,6 +38,8 @@ pub(crate) struct ReadProfile {
     pub(crate) profile: Profile,
     pub(crate) value: u32,
     pub(crate) malformed: u64,
+    /// What there was before any filter.
+    pub(crate) unfiltered: Unfiltered,
 }
 
 impl ReadFlags {
@@ -58,6 +60,7 @@ impl ReadFlags {
             ReadReport {
                 malformed,
                 left_out,
+                unfiltered,
                 ..
             },
         ) = read;
@@ -65,7 +68,10 @@ impl ReadFlags {
         let value = shown_value(&profile).filter(|_| has_one_value);
         account::report(&account, self.account.when(), &profile, value.as_deref());
         if profile.samples.is_empty() {
-            return Err(Failure::of(Shown(input), self.why_nothing(&profile)));
+            return Err(Failure::of(
+                Shown(input),
+                self.why_nothing(&profile, &unfiltered),
+            ));
         }
         let value = profile.default_type.unwrap_or_default();
         if has_one_value && !has_samples_of(&profile, value) {
@@ -77,20 +83,18 @@ impl ReadFlags {
             profile,
             value,
             malformed,
+            unfiltered,
         })
     }
 
     /// Returns why there are no samples.
-    fn why_nothing(&self, profile: &Profile) -> String {
-        let given = self.profile.filters_given();
+    fn why_nothing(&self, profile: &Profile, unfiltered: &Unfiltered) -> String {
         let Some(wanted) = self.profile.function() else {
-            return match given.is_empty() {
-                true => NOTHING_TAKEN.to_owned(),
-                false => format!("{NOTHING_TAKEN} ({})", given.join(", ")),
-            };
+            return unfiltered.why_nothing(profile);
         };
         let named = wanted.to_string();
-        let missing = self.missing(profile, profile.default_type.unwrap_or_default(), &named);
+        let value = profile.default_type.unwrap_or_default();
+        let missing = self.missing(profile, value, &named, unfiltered);
         let advice = missing.advice(|name| wanted.is_match(name));
         format!("no samples with --function {named}{advice}")
     }
@@ -101,6 +105,7 @@ impl ReadFlags {
         profile: &'m Profile,
         value: u32,
         wanted: &'m str,
+        unfiltered: &'m Unfiltered,
     ) -> MissingFunction<'m> {
         MissingFunction {
             profile,
@@ -108,7 +113,9 @@ impl ReadFlags {
             inlines: self.inlines(),
             wanted,
             filters: self.profile.filters_given(),
+            unfiltered,
             has_symbols: self.has_symbols(),
+            looks_up_less: self.profile.looks_up_less(),
         }
     }
 

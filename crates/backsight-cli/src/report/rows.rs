@@ -1,5 +1,6 @@
 //! A table of rows.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::Write;
 
@@ -10,6 +11,7 @@ use super::amount::{Measured, grouped, percent};
 use super::format::ReportFormat;
 use super::records;
 use super::shown_profile::ShownProfile;
+use crate::columns::{columns_of, left_of};
 use crate::failure::Result;
 use crate::screen::Screen;
 
@@ -46,12 +48,19 @@ pub(crate) fn write(
     let bar = if is_wide { BAR_WIDTH + 1 } else { 0 };
     // Threads and processes are not in each other's stacks.
     let has_total = !matches!(by, RowKind::Thread | RowKind::Process);
+    // A narrow screen has room for the figure that rows are sorted by.
+    let by_total = !table
+        .rows
+        .is_sorted_by_key(|row| Reverse(row.own.saturating_abs()));
+    let has_own = !screen.is_narrow() || !has_total || !by_total;
+    let has_total = has_total && (!screen.is_narrow() || by_total);
+    let own_width = if has_own { 8 } else { 0 };
     let total = if has_total { 9 } else { 0 };
     // A share of a time is a time, too.
     let has_time = shows.measured.unit == "nanoseconds" && screen.columns() >= MIN_WIDE_OF_TIMES;
     let time = if has_time { TIME_WIDTH } else { 0 };
     let times = if has_total { 2 * time } else { time };
-    let before = 9 + bar + total + times;
+    let before = own_width + bar + total + times;
     let shown = table
         .rows
         .iter()
@@ -88,12 +97,9 @@ pub(crate) fn write(
             (screen.text(placed(row, name).unwrap_or(name)), module)
         })
         .collect();
+    let title = by.as_str();
     let widest = |of: fn(&(String, String)) -> &String| {
-        names
-            .iter()
-            .map(|it| of(it).chars().count())
-            .max()
-            .unwrap_or(0)
+        names.iter().map(|it| columns_of(of(it))).max().unwrap_or(0)
     };
     let room = screen.columns().saturating_sub(before + 2);
     let of_modules = room.saturating_sub(MIN_NAME_WIDTH + 2).min(24);
@@ -104,15 +110,17 @@ pub(crate) fn write(
         true => room.saturating_sub(module_width + 2),
         false => room,
     };
-    let name_width = widest(|(name, _)| name).min(name_width).max(8);
+    let name_width = widest(|(name, _)| name).max(title.len()).min(name_width);
     let dim = screen.palette.module;
     let of_time = if has_time { "time" } else { "" };
-    write!(out, "{dim}{:>8}{of_time:>time$}", "self")?;
+    write!(out, "{dim}")?;
+    if has_own {
+        write!(out, "{:>8}{of_time:>time$}", "self")?;
+    }
     write!(out, "{:bar$}", "")?;
     if has_total {
         write!(out, "{:>9}{of_time:>time$}", "total")?;
     }
-    let title = by.as_str();
     match has_module {
         true => writeln!(out, "  {title:<name_width$}  module{dim:#}")?,
         false => writeln!(out, "  {title}{dim:#}")?,
@@ -123,7 +131,9 @@ pub(crate) fn write(
             true => shows.measured.amount(of),
             false => String::new(),
         };
-        write!(out, "{own:>7.2}%{:>time$}", amount(row.own))?;
+        if has_own {
+            write!(out, "{own:>7.2}%{:>time$}", amount(row.own))?;
+        }
         if bar > 0 {
             write!(out, " {}", screen.bar(own, BAR_WIDTH))?;
         }
@@ -133,7 +143,7 @@ pub(crate) fn write(
         }
         let bold = screen.palette.function;
         let name = screen.cut_row(by, name, name_width);
-        let pad = name_width.saturating_sub(name.chars().count());
+        let pad = left_of(name_width, &name);
         write!(out, "  {bold}{name}{bold:#}")?;
         if has_module && !module.is_empty() {
             write!(
@@ -175,7 +185,12 @@ pub(crate) fn write_head(
 ) -> Result<()> {
     let input = screen.text(&shows.input.to_string_lossy());
     let amounts = amounts(shows.profile, shows.value, whole, screen);
-    writeln!(out, "{amounts} in {input}\n")?;
+    // Of both the begin is told where there is no room: it is the event and its sum.
+    writeln!(
+        out,
+        "{}\n",
+        screen.cut(&format!("{amounts} in {input}"), screen.columns())
+    )?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::by::ByArg;
 use super::format::ReportFormat;
 use super::read_flags::ReadFlags;
 use crate::failure::Result;
+use crate::fitted_lines::FittedLines;
 use crate::pager;
 use crate::screen::Screen;
 
@@ -66,7 +67,9 @@ impl TableFlags {
         }
         let screen = Screen::of_stdout();
         let mut text = Vec::new();
-        write(&screen, &mut text)?;
+        let mut lines = FittedLines::new(&screen, &mut text);
+        write(&screen, &mut lines)?;
+        lines.flush()?;
         pager::show(&text, &screen, !self.no_pager, out)
     }
 }

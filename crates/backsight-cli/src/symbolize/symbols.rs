@@ -153,6 +153,17 @@ impl Symbols {
         self.files().with_recording(capture)
     }
 
+    /// Returns the flag without which more functions are looked up, and what it leaves out.
+    pub(crate) fn looks_up_less(&self) -> Option<&'static str> {
+        match (self.no_inlines, self.names_alone) {
+            (true, _) => Some("with --no-inlines, inlined functions are not looked up"),
+            (_, true) => Some(
+                "with --names, inlined functions are not looked up, nor is debug information read",
+            ),
+            _ => None,
+        }
+    }
+
     /// Returns where to find the files of modules of live processes.
     pub(crate) fn files(&self) -> ModuleFiles {
         ModuleFiles::of_this_host()

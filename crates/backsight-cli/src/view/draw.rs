@@ -10,8 +10,9 @@ use ratatui::widgets::Paragraph;
 use super::keys::Typing;
 use super::model::{ViewModel, ViewPage};
 use super::tree_pane::TreePane;
-use crate::report::percent;
-use crate::screen::Screen;
+use crate::columns::{begin_of, columns_of, end_of, left_of};
+use crate::report::{begin_of_node, percent};
+use crate::screen::{NARROW, Screen};
 
 /// How the view looks on this terminal.
 pub(super) struct Look {
@@ -98,13 +99,23 @@ pub(super) fn draw(
                 percent(row.own, whole),
                 percent(row.total, whole)
             );
-            let name = look
-                .screen
-                .cut_name(&name, width.saturating_sub(shares.len()));
-            lines.push(Line::from(vec![
-                Span::raw(shares),
-                Span::styled(name.into_owned(), Style::new().add_modifier(Modifier::BOLD)),
-            ]));
+            let bold = Style::new().add_modifier(Modifier::BOLD);
+            let is_narrow = width < NARROW;
+            let room = if is_narrow {
+                width
+            } else {
+                left_of(width, &shares)
+            };
+            let name = look.screen.cut_name(&name, room).into_owned();
+            let name = Span::styled(name, bold);
+            match is_narrow {
+                true => {
+                    let shares = look.screen.cut_name(shares.trim_end(), width).into_owned();
+                    lines.extend([Line::from(name), Line::from(shares)]);
+                }
+                false => lines.push(Line::from(vec![Span::raw(shares), name])),
+            }
+            let rows = rows.saturating_sub(usize::from(is_narrow));
             let of_callers = rows.saturating_sub(2) / 2;
             let of_callees = rows.saturating_sub(2).saturating_sub(of_callers);
             let parts = [("callers", of_callers), ("callees", of_callees)];
@@ -183,11 +194,18 @@ fn table(
     lines: &mut Vec<Line<'static>>,
 ) {
     let has_total = !matches!(model.by, RowKind::Thread | RowKind::Process);
+    let by_total = model.sorts_by_total && has_total;
+    // A narrow screen has room for the figure that rows are sorted by.
+    let is_narrow = width < NARROW;
+    let has_own = !is_narrow || !by_total;
+    let has_total = has_total && (!is_narrow || by_total);
     let is_wide = width >= MIN_WIDE;
     let bar = if is_wide { BAR_WIDTH + 1 } else { 0 };
     let mark = |is_order| if is_order { "*" } else { " " };
-    let by_total = model.sorts_by_total && has_total;
-    let mut title = format!("{:>7}{}{:bar$}", "self", mark(!by_total), "");
+    let mut title = match has_own {
+        true => format!("{:>7}{}{:bar$}", "self", mark(!by_total), ""),
+        false => String::new(),
+    };
     if has_total {
         title = format!("{title} {:>7}{}", "total", mark(by_total));
     }
@@ -200,7 +218,10 @@ fn table(
         let row = model.rows.get(at).and_then(|at| model.table.rows.get(*at));
         let Some(row) = row else { break };
         let own = percent(row.own, whole);
-        let mut spans = vec![Span::raw(format!("{own:>7.2}%"))];
+        let mut spans = Vec::new();
+        if has_own {
+            spans.push(Span::raw(format!("{own:>7.2}%")));
+        }
         if bar > 0 {
             let drawn = format!(" {}", look.screen.bar(own, BAR_WIDTH));
             spans.push(Span::styled(drawn, look.bar()));
@@ -208,7 +229,7 @@ fn table(
         if has_total {
             spans.push(Span::raw(format!(" {:>7.2}%", percent(row.total, whole))));
         }
-        let used: usize = spans.iter().map(|span| span.content.chars().count()).sum();
+        let used: usize = spans.iter().map(|span| columns_of(&span.content)).sum();
         let room = width.saturating_sub(used + 1);
         spans.extend(name(model, look, &row.entry, model.by, room));
         lines.push(selected(Line::from(spans), at == model.cursor.selected));
@@ -237,8 +258,8 @@ fn name(
         let file = path.rsplit('/').next().unwrap_or_default();
         format!("  {}", look.screen.text(file))
     });
-    let count = shown.chars().count();
-    let fits = |module: &String| count + module.chars().count() <= room;
+    let left = left_of(room, &shown);
+    let fits = |module: &String| columns_of(module) <= left;
     let shown = look.screen.cut_row(by, &shown, room).into_owned();
     let mut spans = vec![Span::raw(" "), Span::styled(shown, style)];
     if let Some(module) = module.filter(fits) {
@@ -278,12 +299,9 @@ fn tree_line(
     width: usize,
 ) -> Line<'static> {
     let share = percent(node.total, model.table.whole);
-    // Deep stacks stay on the screen.
-    let most = width / 2;
-    let depth = usize::try_from(node.depth).unwrap_or(most);
-    let indent = depth.min(most);
-    let begin = format!("{share:>7.2}% {:indent$}{sign}", "");
-    let room = width.saturating_sub(begin.chars().count() + 1);
+    let begin = format!("{share:>7.2}% ");
+    let (indent, room) = begin_of_node(node.depth, width, begin.len() + 2);
+    let begin = format!("{begin}{indent}{sign}");
     let mut spans = vec![Span::raw(begin)];
     spans.extend(name(model, look, &node.entry, RowKind::Function, room));
     Line::from(spans)
@@ -300,6 +318,10 @@ fn foot_line(model: &ViewModel, look: &Look, typing: Typing, width: usize) -> Li
         (Typing::Keys, text) => format!("/{text}  Esc ends it"),
     };
     let text = look.screen.text(&text);
-    let text: String = text.chars().take(width).collect();
-    Line::styled(text, look.dim())
+    let text = match typing {
+        // What was typed last is seen.
+        Typing::Search => end_of(&text, width),
+        Typing::Keys => begin_of(&text, width),
+    };
+    Line::styled(text.to_owned(), look.dim())
 }
