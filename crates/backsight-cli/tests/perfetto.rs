@@ -34,7 +34,12 @@ struct Traced {
 
 impl Traced {
     fn new() -> Option<Self> {
-        ["cc", "nm", "addr2line"]
+        Self::linked(&[])
+    }
+
+    /// A program that was linked with more flags.
+    fn linked(flags: &[&str]) -> Option<Self> {
+        ["cc", "nm", "addr2line", "readelf"]
             .iter()
             .try_for_each(|name| testkit::tools::tool(name).map(|_| ()))?;
         let dir = tempfile::tempdir().expect("a folder");
@@ -42,7 +47,7 @@ impl Traced {
         fs::write(dir.path().join("a.c"), SOURCE).expect("ours");
         let args = ["-g", "-O1", "-Wl,--build-id", "-o", "prog", "a.c"];
         let mut cc = Command::new("cc");
-        let made = cc.args(args).current_dir(dir.path()).status();
+        let made = cc.args(args).args(flags).current_dir(dir.path()).status();
         assert!(made.expect("cc").success());
         let listed = Command::new("nm").arg("-S").arg(&program).output();
         let listed = String::from_utf8(listed.expect("nm").stdout).expect("text");
@@ -56,7 +61,7 @@ impl Traced {
         }
         assert!(addresses.len() > 10, "{listed}");
         let trace = dir.path().join("it.perfetto-trace");
-        fs::write(&trace, made_trace(&program, &addresses)).expect("ours");
+        fs::write(&trace, made_trace(&program, &addresses, 0)).expect("ours");
         Some(Self {
             dir,
             program,
@@ -74,7 +79,8 @@ impl Traced {
     }
 }
 
-fn made_trace(program: &Path, addresses: &[u64]) -> Vec<u8> {
+/// A trace whose recorder took the load bias for so much less than it is.
+fn made_trace(program: &Path, addresses: &[u64], less: u64) -> Vec<u8> {
     let id = run(["buildid", Traced::text(program)]).ok();
     let id = id.split(' ').next().expect("an ID").trim();
     let bytes = (0..id.len()).step_by(2);
@@ -87,16 +93,29 @@ fn made_trace(program: &Path, addresses: &[u64]) -> Vec<u8> {
         parts.push(parts.len() as u64 + 1);
         data = data.bytes(17, text(parts.len() as u64, part));
     }
-    data = data.bytes(19, mapping(1, 1, &parts));
+    let bias = load_bias_of(program) - less;
+    data = data.bytes(19, mapping(1, 1, &parts).number(6, bias));
     let mut packets = Vec::new();
     for (at, address) in (1..).zip(addresses) {
         // Half of the addresses have a name of the recorder.
-        data = data.bytes(6, frame(at, at % 2, 1, *address));
+        data = data.bytes(6, frame(at, at % 2, 1, *address - less));
         data = data.bytes(7, callstack(at, &[at], true));
         packets.push(packet(1, at).bytes(66, perf_sample(7, 7, at)));
     }
     packets.insert(0, packet(1, 0).number(13, 1).bytes(12, data));
     trace(&packets)
+}
+
+/// Returns by how much the addresses of code are above its offsets in the file, as readelf shows
+/// the first executable segment.
+fn load_bias_of(program: &Path) -> u64 {
+    let shown = Command::new("readelf").arg("-lW").arg(program).output();
+    let shown = String::from_utf8(shown.expect("readelf").stdout).expect("text");
+    let mut lines = shown.lines().filter(|line| line.contains("LOAD"));
+    let code = lines.find(|line| line.contains(" R E ")).expect("code");
+    let words: Vec<&str> = code.split_whitespace().collect();
+    let number = |text: &str| u64::from_str_radix(&text[2..], 16).expect("hexadecimal");
+    number(words[2]) - number(words[1])
 }
 
 /// The function, file and line of each level at an address, innermost first.
@@ -234,4 +253,95 @@ fn what_is_no_trace_gets_no_symbols() {
     let ran = run(["record", "-o", output, "--", "true"]);
     ran.fails(2, &["backsight convert TRACE"]);
     assert!(!Path::new(output).exists());
+}
+
+#[test]
+fn a_wrong_load_bias_is_corrected_by_the_file() {
+    // All addresses are far above their offsets in the file.
+    let flags = ["-no-pie", "-Wl,-Ttext-segment=0x800000"];
+    let Some(traced) = Traced::linked(&flags) else {
+        return skip("there are no compiler and binutils");
+    };
+    let right = traced.path("right.perfetto-symbols");
+    let [trace, right] = [&traced.trace, &right].map(|path| Traced::text(path));
+    let ran = run(["convert", trace, right]);
+    assert!(
+        ran.code == Some(0) && !ran.stderr.contains("load bias"),
+        "{ran:?}"
+    );
+    let mut wanted = by_addr2line(&traced.program, &traced.addresses);
+    wanted.sort();
+    assert_eq!(
+        decoded(&fs::read(right).expect("written"), &traced.program),
+        wanted
+    );
+    // Some recorders took a bias of 0.
+    let less = load_bias_of(&traced.program);
+    assert_eq!(less, 0x80_0000);
+    let wrong = traced.path("wrong.perfetto-trace");
+    fs::write(&wrong, made_trace(&traced.program, &traced.addresses, less)).expect("ours");
+    let symbols = traced.path("wrong.perfetto-symbols");
+    let [wrong, symbols] = [&wrong, &symbols].map(|path| Traced::text(path));
+    let ran = run(["convert", wrong, symbols]);
+    let said = format!(
+        "{} addresses with a wrong load bias",
+        traced.addresses.len()
+    );
+    assert!(ran.code == Some(0) && ran.stderr.contains(&said), "{ran:?}");
+    // The symbols are for the addresses as the trace has them.
+    let wanted: Vec<(u64, Lines)> = wanted
+        .into_iter()
+        .map(|(at, lines)| (at - less, lines))
+        .collect();
+    assert_eq!(
+        decoded(&fs::read(symbols).expect("written"), &traced.program),
+        wanted
+    );
+    // Other ways give the same.
+    let folded = |trace| run(["convert", trace, "-", "--to", "folded"]).stdout;
+    let right = folded(trace);
+    assert!(right.contains("main"), "{right}");
+    assert_eq!(folded(wrong), right);
+}
+
+#[test]
+fn samples_and_a_heap_are_each_counted_in_samples() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("both.perfetto-trace");
+    let data = Message::default()
+        .bytes(5, text(1, "main"))
+        .bytes(17, text(1, "app"))
+        .bytes(19, mapping(1, 0, &[1]))
+        .bytes(6, frame(1, 1, 1, 16))
+        .bytes(7, callstack(1, &[1], true));
+    // 4,000 bytes in 40 blocks, of which 1,000 bytes in 10 blocks are free again.
+    let row = [(1, 1), (2, 4_000), (3, 1_000), (5, 40), (6, 10)];
+    let row = row
+        .into_iter()
+        .fold(Message::default(), |row, (field, number)| {
+            row.number(field, number)
+        });
+    let dump = Message::default()
+        .number(1, 7)
+        .bytes(11, "libc.malloc")
+        .bytes(2, row);
+    let packets = [
+        packet(1, 0).number(13, 1).bytes(12, data),
+        packet(1, 1).bytes(66, perf_sample(7, 7, 1)),
+        packet(1, 2).bytes(66, perf_sample(7, 7, 1)),
+        packet(1, 3).bytes(37, Message::default().number(7, 0).bytes(5, dump)),
+    ];
+    fs::write(&path, trace(&packets)).expect("ours");
+    let ran = run(["report", Traced::text(&path), "--no-symbols"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let said = "samples shown: 2 of samples; left out: 1 of alloc_objects";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+    let heap = run([
+        "report",
+        Traced::text(&path),
+        "--no-symbols",
+        "--sample-type",
+        "inuse_space",
+    ]);
+    assert!(heap.stdout.contains("inuse_space: 2.93 KiB"), "{heap:?}");
 }

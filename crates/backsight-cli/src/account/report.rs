@@ -88,13 +88,17 @@ impl Report<'_> {
         if let Some(value) = self.1 {
             let _ = write!(samples, ", weighed by {value}");
         }
-        for (what, count) in self.0.left_out.samples.iter().take(MAX_CAUSES) {
+        // What is no sample, as a malformed line, is not added to samples.
+        let (of_samples, others): (Vec<_>, Vec<_>) =
+            (self.0.left_out.samples.iter()).partition(|(what, _)| what.starts_with("samples "));
+        let listed = of_samples.iter().take(MAX_CAUSES).chain(&others);
+        for (what, count) in listed {
             let _ = write!(samples, "; left out: {count} {what}");
         }
-        let more = self.0.left_out.samples.iter().skip(MAX_CAUSES);
+        let more = of_samples.iter().skip(MAX_CAUSES);
         let more = more.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         if more > 0 {
-            let _ = write!(samples, "; {more} for other causes");
+            let _ = write!(samples, "; {more} samples for other causes");
         }
         let mut lines = vec![samples];
         let others = self.0.left_out.others.iter();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backsight::account::LeftOut;
 use backsight::{
-    MapOptions, MapsOf, ModuleFiles, Recording, RecordingOptions,
+    MapOptions, MapsOf, ModuleFiles, Recording, RecordingOptions, correct_virt_offsets,
 };
 use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
@@ -153,8 +153,15 @@ fn read(
                 }
                 false => perfetto::read(input, &limits),
             };
-            let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
+            let (mut profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
+            let corrected = correct_virt_offsets(&mut profile, &options.files);
+            if corrected > 0 {
+                complain(format_args!(
+                    "{}: {corrected} addresses with a wrong load bias, corrected by their files",
+                    Shown(path)
+                ));
+            }
             profile
         }
         InputFormat::Legacy => {

@@ -7,7 +7,9 @@ use backsight_profile::Profile;
 use crate::decimals::decimals;
 
 /// Returns how many samples of which events are shown and how many are left out; `None` if all
-/// are shown. A sample is left out if the shown type is not among its value types.
+/// are shown. A sample is left out if the shown type is not among its value types. Samples are
+/// counted as the account counts them, also where their first value is an amount, as in heap
+/// profiles.
 ///
 /// In some formats, such as OpenTelemetry's, what was measured once has a sample for each type,
 /// with a single value. With `has_single`, a sample with a single value is of its own; without, such
@@ -21,21 +23,19 @@ pub(crate) fn left_out(profile: &Profile, shown: usize, has_single: bool) -> Opt
         let has_amount = first.checked_add(1).is_some_and(|at| firsts.contains(&at));
         !has_amount && event(profile, first).is_some()
     };
-    let mut counts: Vec<Option<(bool, i64)>> = Vec::new();
+    let mut counts: Vec<Option<(bool, u64)>> = Vec::new();
     counts.resize(profile.sample_types.len(), None);
     let mut single = counts.clone();
     for (sample, values, _) in profile.samples.iter() {
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
         let is_shown = (first..first.saturating_add(values.len())).contains(&shown);
         let is_one = values.len() > 1 || counts_alone(first);
-        let (counts, more) = match is_one {
-            true => (&mut counts, values.first().copied().unwrap_or(1)),
-            false if has_single => {
-                let count = profile.sample_count(&sample, values);
-                (&mut single, i64::try_from(count).unwrap_or(i64::MAX))
-            }
+        let counts = match is_one {
+            true => &mut counts,
+            false if has_single => &mut single,
             false => continue,
         };
+        let more = profile.sample_count(&sample, values);
         if let Some(count) = counts.get_mut(first) {
             let (_, count) = count.get_or_insert((is_shown, 0));
             *count = count.saturating_add(more);
@@ -43,7 +43,9 @@ pub(crate) fn left_out(profile: &Profile, shown: usize, has_single: bool) -> Opt
     }
     // Of the two value types of an event, the second has its name.
     let name = |first: usize, is_single: bool| {
-        let behind = first.checked_add(1).filter(|_| !is_single);
+        let counts_samples = kind(profile, first).is_some_and(|kind| kind.ends_with("samples"));
+        let behind = first.checked_add(1);
+        let behind = behind.filter(|_| !is_single && counts_samples);
         let name = behind.and_then(|behind| kind(profile, behind));
         let name = name.or_else(|| kind(profile, first));
         name.unwrap_or_default().to_owned()

@@ -35,7 +35,7 @@ pub(super) fn take(profile: &mut Profile, wanted: &str, summed: bool) -> Result<
     for (sample, values, labels) in profile.samples.iter() {
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
         if !taken.contains(&first) {
-            flaws.leave_out(OTHER_EVENTS);
+            flaws.leave_out_many(OTHER_EVENTS, profile.sample_count(&sample, values));
             continue;
         }
         let sample = Sample {

@@ -35,7 +35,7 @@ pub(super) struct InternedTables {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct InternedMapping {
     pub(super) build_id: u64,
-    pub(super) load_bias: u64,
+    pub(super) load_bias: Option<u64>,
     pub(super) path: Box<[u64]>,
 }
 
@@ -160,7 +160,7 @@ impl InternedTables {
             match (number, value) {
                 (1, Value::Varint(value)) => iid = value,
                 (2, Value::Varint(value)) => mapping.build_id = value,
-                (6, Value::Varint(value)) => mapping.load_bias = value,
+                (6, Value::Varint(value)) => mapping.load_bias = Some(value),
                 (7, value) => count_cut(add_numbers(value, &mut path, budget)?, flaws),
                 _ => {}
             }

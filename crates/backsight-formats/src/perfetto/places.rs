@@ -140,7 +140,7 @@ impl Places {
             .copied()
             .unwrap_or_default();
         let mapping = tables.mappings.get(&row.mapping);
-        let load_bias = mapping.map_or(0, |mapping| mapping.load_bias);
+        let load_bias = mapping.and_then(|mapping| mapping.load_bias);
         let is_looked_up = matches!(
             mapped.module,
             Some((_, ModuleKind::File | ModuleKind::Vdso))
@@ -160,12 +160,15 @@ impl Places {
         if is_looked_up && self.names == Names::LookedUp {
             (function, source) = (None, None);
         }
-        let old_offset = tables
-            .are_of_profile
-            .then_some(row.rel_pc.checked_sub(load_bias));
+        // The recorder added the bias to the offset in the file. It may have read a wrong one: of
+        // the two, the offset in the file is right in any case.
+        let file_offset = match tables.are_of_profile {
+            true => row.rel_pc.checked_sub(load_bias.unwrap_or_default()),
+            false => load_bias.and_then(|bias| row.rel_pc.checked_sub(bias)),
+        };
         let key = FrameIdentity {
             rel_pc: row.rel_pc,
-            file_offset: old_offset.flatten(),
+            file_offset,
             function,
             source,
             line: row.line,
@@ -191,7 +194,7 @@ impl Places {
             },
             module: mapped.module.map(|(index, _)| index),
             file_offset: key.file_offset.filter(|_| is_looked_up).map(FileOffset),
-            virt_offset: (is_looked_up && key.file_offset.is_none())
+            virt_offset: (is_looked_up && (!tables.are_of_profile || file_offset.is_none()))
                 .then_some(VirtOffset(row.rel_pc)),
             reason: match mapped.module {
                 _ if frames.len > 0 => None,
