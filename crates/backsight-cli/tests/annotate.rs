@@ -264,6 +264,14 @@ fn a_long_function_is_cut_and_all_samples_are_accounted_for() {
     ran.fails(0, &["longer than 4 MiB", "after the first 4 MiB"]);
     let records = json(&ran.stdout);
     assert_eq!(of_type(&records, "code")[0]["cut"], true);
+    // The bytes before the cut are no instruction of their own.
+    let whole = run([&args[..4], &["--whole", "-q"]].concat()).stdout;
+    assert!(
+        !whole.contains("(bad)"),
+        "{}",
+        whole.lines().last().unwrap()
+    );
+    assert!(whole.contains("the function goes on: it is cut after 4 MiB"));
     let amounts = by_address(&records);
     let (first, last) = (amounts.keys().min().unwrap(), amounts.keys().max().unwrap());
     assert!(last - first < 4 << 20, "{first:#x} {last:#x}");

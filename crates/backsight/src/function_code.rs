@@ -26,6 +26,9 @@ const BATCH_BYTES: u64 = 512;
 /// Of a function, so many bytes are read: no more are decoded, in however many pieces it is.
 const MAX_FUNCTION_BYTES: u64 = 4 << 20;
 
+/// No instruction of any machine is longer.
+const MAX_INSTRUCTION_BYTES: usize = 16;
+
 /// The code of functions at sampled addresses.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -199,19 +202,29 @@ impl CodeReader<'_> {
         let known: u64 = known.map(|it| u64::from(it.instruction.size)).sum();
         let limit = MAX_FUNCTION_BYTES.saturating_sub(known);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let bytes = all.get(..limit).unwrap_or(all);
+        // The last instruction is decoded from all of its bytes.
+        let end = limit.saturating_add(MAX_INSTRUCTION_BYTES);
+        let bytes = all.get(..end).unwrap_or(all);
+        let limit = start
+            .0
+            .saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
         let mut rest = instructions(bytes, start, self.machine);
         let mut ends = false;
         while !ends {
             let batch: Vec<Instruction> = rest.by_ref().take(BATCH_INSTRUCTIONS).collect();
             if batch.is_empty() {
-                function.is_cut |= bytes.len() < all.len();
                 break;
             }
             let addresses: Vec<VirtOffset> = batch.iter().map(|it| it.address).collect();
             let frames = self.frames_at(&addresses);
             for (instruction, frames) in batch.into_iter().zip(frames) {
                 if key_of(&frames) != Some(key) {
+                    ends = true;
+                    break;
+                }
+                let Instruction { address, size, .. } = instruction;
+                if address.0.saturating_add(u64::from(size)) > limit {
+                    function.is_cut = true;
                     ends = true;
                     break;
                 }
