@@ -8,7 +8,8 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use crate::errno::errno_in;
+use backsight::errno_in;
+
 use crate::status::{
     BACKSIGHT_ERROR_DENIED, BACKSIGHT_ERROR_IN_CALLBACK, BACKSIGHT_ERROR_IO,
     BACKSIGHT_ERROR_MALFORMED, BACKSIGHT_ERROR_NO_SUCH_PROCESS, BACKSIGHT_ERROR_PANIC,

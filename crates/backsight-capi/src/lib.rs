@@ -34,7 +34,6 @@
 
 mod answer_list;
 mod answers;
-mod errno;
 mod failure;
 mod fetch;
 mod handles;
@@ -44,7 +43,6 @@ mod own_stack;
 mod process;
 mod profile;
 mod profile_format;
-mod profile_read;
 mod raw;
 mod reason;
 mod session;

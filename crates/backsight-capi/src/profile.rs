@@ -1,31 +1,21 @@
 //! Profiles: read, symbolized and written.
 
 use std::ffi::{CString, c_char, c_int};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::Mutex;
 
-use backsight::profile::Profile;
-use backsight::{Demangled, MapOptions, MapsOf, ModuleFiles, ProfileSymbolizer};
-use backsight_formats::ndjson::{self, HeaderLine};
-use backsight_formats::{firefox, folded, pprof, speedscope};
+use backsight::{MapsOf, ProfileFile, ProfileFileError, ProfileFileOptions};
 
-use crate::failure::{Failure, Result, ended, nothing, value_or};
+use crate::failure::{Failure, ended, nothing, value_or};
 use crate::fetch::duplicated;
 use crate::handles::{self, Object, lock};
-use crate::profile_format::{
-    BACKSIGHT_FORMAT_FIREFOX, BACKSIGHT_FORMAT_FOLDED, BACKSIGHT_FORMAT_NDJSON,
-    BACKSIGHT_FORMAT_PERF, BACKSIGHT_FORMAT_PERF_SCRIPT, BACKSIGHT_FORMAT_PPROF,
-    BACKSIGHT_FORMAT_SPEEDSCOPE, has_time, of_output,
-};
-use crate::profile_read::{self, Notes, ProfileReading};
+use crate::profile_format::of_number;
 use crate::raw::{self, OutPlace, SizedStruct, bad_argument};
-use crate::status::{BACKSIGHT_ERROR_LIMIT, BACKSIGHT_ERROR_OPTIONS, backsight_status};
+use crate::status::{
+    BACKSIGHT_ERROR_FORMAT, BACKSIGHT_ERROR_LIMIT, BACKSIGHT_ERROR_OPTIONS, backsight_status,
+};
 use crate::symbol_options::{self, backsight_symbol_options};
-
-const TOOL: &str = concat!("backsight ", env!("CARGO_PKG_VERSION"));
 
 /// Samples keep their times. Without it, samples that differ only in time are summed, and formats
 /// that have times cannot be written.
@@ -96,13 +86,7 @@ unsafe impl SizedStruct for backsight_profile_info {
 }
 
 struct ProfileState {
-    profile: Profile,
-    files: ModuleFiles,
-    is_summed: bool,
-    /// Of the file that it was read from.
-    format: u32,
-    threads: usize,
-    notes: Notes,
+    file: ProfileFile,
     /// The notes, as they were lent out.
     lent: CString,
 }
@@ -114,11 +98,21 @@ impl Object for ProfileObject {
     const NAME: &'static str = "a profile";
 }
 
-/// Runs what uses rayon's current pool in one of its own, which ends before this returns.
-fn in_pool<T: Send>(threads: usize, run: impl FnOnce() -> T + Send) -> Result<T> {
-    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    let spawned = builder.build_scoped(rayon::ThreadBuilder::run, |pool| pool.install(run));
-    spawned.map_err(|error| Failure::of("starting threads", &error))
+/// Returns the failure that an error of a profile is.
+fn of_profile(error: &ProfileFileError) -> Failure {
+    match error {
+        ProfileFileError::UnknownFormat(what) => Failure::new(BACKSIGHT_ERROR_FORMAT, what),
+        ProfileFileError::Option(what) => bad_argument(what),
+        ProfileFileError::TimesSummed { what } => Failure::new(
+            BACKSIGHT_ERROR_OPTIONS,
+            format!(
+                "{what}: the format has times, which were summed up: read the profile with \
+                 BACKSIGHT_PROFILE_TIMES"
+            ),
+        ),
+        ProfileFileError::Failed { what, error } => Failure::of(what, &**error),
+        other => Failure::of("profile", other),
+    }
 }
 
 /// Reads a profile from a file, or a recording of `perf record` from its file or directory. It has
@@ -150,41 +144,21 @@ pub unsafe extern "C" fn backsight_profile_read(
                 .into_string()
                 .map_err(|_| bad_argument("event is not UTF-8"))
         });
-        let threads = symbols.threads.map_or(1, usize::from);
-        let files = ModuleFiles::of_this_host()
-            .with_symbols(symbols)
-            .with_trust_in_paths(has(BACKSIGHT_PROFILE_TRUST_PATHS))
-            .with_recording(&path);
         let maps = match has(BACKSIGHT_PROFILE_NO_JIT_MAPS) {
-            true => MapOptions::default().with_maps_of(MapsOf::Nobody),
-            false => MapOptions::default(),
+            true => MapsOf::Nobody,
+            false => MapsOf::default(),
         };
-        let is_summed = !has(BACKSIGHT_PROFILE_TIMES);
-        let options = ProfileReading {
-            format: given.format,
-            is_summed,
-            maps,
-            event: event.transpose()?,
-            max_memory: Some(given.max_memory).filter(|bytes| *bytes > 0),
-            files: files.clone(),
-        };
-        let is_of_perf =
-            |format| matches!(format, BACKSIGHT_FORMAT_PERF | BACKSIGHT_FORMAT_PERF_SCRIPT);
-        let wanted = options.event.clone();
-        let (read, format, notes) = in_pool(threads, || profile_read::run(&path, options))??;
-        if let Some(event) = wanted.filter(|_| format != BACKSIGHT_FORMAT_PERF) {
-            return Err(bad_argument(format!(
-                "{}: event {event}: events are those of a recording of perf",
-                path.display()
-            )));
-        }
+        let options = ProfileFileOptions::default()
+            .with_format(of_number(given.format)?)
+            .with_times(has(BACKSIGHT_PROFILE_TIMES))
+            .with_trust_paths(has(BACKSIGHT_PROFILE_TRUST_PATHS))
+            .with_maps_of(maps)
+            .with_event(event.transpose()?)
+            .with_max_memory(Some(given.max_memory).filter(|bytes| *bytes > 0))
+            .with_symbols(symbols);
+        let file = ProfileFile::read(path, &options).map_err(|error| of_profile(&error))?;
         let state = ProfileState {
-            profile: read,
-            files,
-            is_summed: is_summed && (is_of_perf(format) || format == BACKSIGHT_FORMAT_NDJSON),
-            format,
-            threads,
-            notes,
+            file,
             lent: CString::default(),
         };
         place.put(handles::add(ProfileObject(Mutex::new(state)))?);
@@ -204,34 +178,8 @@ pub extern "C" fn backsight_profile_free(profile: *mut backsight_profile) -> bac
 pub extern "C" fn backsight_profile_symbolize(profile: *mut backsight_profile) -> backsight_status {
     ended(|| {
         let profile = handles::get::<ProfileObject>(profile)?;
-        let mut state = lock(&profile.0)?;
-        let ProfileState {
-            profile,
-            files,
-            threads,
-            notes,
-            ..
-        } = &mut *state;
-        let found = in_pool(*threads, || {
-            Demangled::default().demangle_new(profile);
-            ProfileSymbolizer::new(files.clone()).look_up(profile)
-        })?;
-        for module in found.by_path_alone {
-            let path = profile.module(module).map(|module| module.path_lossy());
-            let path = path.unwrap_or_default();
-            notes
-                .lines
-                .push(format!("{path}: accepted by its path alone"));
-        }
-        for file in found.oversized {
-            let path = file.path.unwrap_or_default();
-            notes.lines.push(format!(
-                "{}: its debug information needs {} bytes, more than `unpacked_bytes` allows",
-                path.display(),
-                file.needed
-            ));
-        }
-        Ok(())
+        let done = lock(&profile.0)?.file.symbolize();
+        done.map_err(|error| of_profile(&error))
     })
 }
 
@@ -247,18 +195,9 @@ pub unsafe extern "C" fn backsight_profile_write(
         let profile = handles::get::<ProfileObject>(profile)?;
         // SAFETY: the caller says that it ends with a NUL.
         let path = unsafe { raw::path(path, "path") }?;
-        let format = of_output(&path, format)?;
-        let mut state = lock(&profile.0)?;
-        let failed = |error: io::Error| Failure::of(path.display(), &error);
-        let unfinished = unfinished(&path);
-        let file = File::create_new(&unfinished).map_err(failed)?;
-        let written = write(&mut state, &file, format, &path);
-        let done = written.and_then(|()| std::fs::rename(&unfinished, &path).map_err(failed));
-        if done.is_err() {
-            // What was begun is of no use, and the failure says why.
-            let _ = std::fs::remove_file(&unfinished);
-        }
-        done
+        let format = of_number(format)?;
+        let written = lock(&profile.0)?.file.write(path, format);
+        written.map_err(|error| of_profile(&error))
     })
 }
 
@@ -273,65 +212,14 @@ pub extern "C" fn backsight_profile_write_fd(
     ended(|| {
         let profile = handles::get::<ProfileObject>(profile)?;
         let name = PathBuf::from(format!("the descriptor {fd}"));
-        let format = of_output(&name, format)?;
+        let format = of_number(format)?.ok_or_else(|| {
+            let message = format!("{}: set `format`: it has no name", name.display());
+            Failure::new(BACKSIGHT_ERROR_FORMAT, message)
+        })?;
         let file = duplicated(fd).map_err(|error| Failure::of(name.display(), &error))?;
-        write(&mut *lock(&profile.0)?, &file, format, &name)
+        let written = lock(&profile.0)?.file.write_to(&file, format, &name);
+        written.map_err(|error| of_profile(&error))
     })
-}
-
-/// The file beside an output that is written before it takes its place.
-fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    PathBuf::from(name)
-}
-
-fn write(state: &mut ProfileState, file: &File, format: u32, name: &Path) -> Result {
-    if state.is_summed && has_time(format) {
-        return Err(Failure::new(
-            BACKSIGHT_ERROR_OPTIONS,
-            format!(
-                "{}: the format has times, which were summed up: read the profile with \
-                 BACKSIGHT_PROFILE_TIMES",
-                name.display()
-            ),
-        ));
-    }
-    let ProfileState {
-        profile,
-        notes,
-        format: read_of,
-        ..
-    } = state;
-    let shown = profile.default_type.unwrap_or_default();
-    let shown = usize::try_from(shown).unwrap_or_default();
-    let mut out = BufWriter::new(file);
-    let written = match format {
-        BACKSIGHT_FORMAT_NDJSON => {
-            ndjson::write_profile(&HeaderLine::new(TOOL), profile, &mut out).map(|()| None)
-        }
-        BACKSIGHT_FORMAT_FOLDED => {
-            let options = folded::Options::default().with_root_frame(folded::RootFrame::Process);
-            folded::write(profile, shown, options, &mut out).map(|()| None)
-        }
-        BACKSIGHT_FORMAT_FIREFOX => firefox::write(profile, shown, &mut out).map(|()| None),
-        BACKSIGHT_FORMAT_SPEEDSCOPE => {
-            // What another file of speedscope has is kept as it has it.
-            let is_again = *read_of == BACKSIGHT_FORMAT_SPEEDSCOPE;
-            let options = speedscope::WriteOptions::default()
-                .with_all_values(is_again)
-                .with_lines_of_frames(is_again);
-            speedscope::write_with(profile, shown, &options, &mut out).map(Some)
-        }
-        _ => {
-            let options = pprof::Options::default().with_gzip(format == BACKSIGHT_FORMAT_PPROF);
-            pprof::write(profile, &mut out, &options).map(Some)
-        }
-    };
-    let flaws = written.and_then(|flaws| out.flush().map(|()| flaws));
-    let flaws = flaws.map_err(|error| Failure::of(name.display(), &error))?;
-    flaws.iter().for_each(|flaws| notes.flaws(flaws));
-    Ok(())
 }
 
 /// Returns what was wrong with the input, what has no place in the profile, and what its formats
@@ -342,7 +230,7 @@ pub extern "C" fn backsight_profile_notes(profile: *mut backsight_profile) -> *c
     let notes = || {
         let profile = handles::get::<ProfileObject>(profile)?;
         let mut state = lock(&profile.0)?;
-        let text = state.notes.lines.join("\n").replace('\0', "\\0");
+        let text = state.file.notes().join("\n").replace('\0', "\\0");
         state.lent = CString::new(text).map_err(|_| {
             Failure::new(
                 BACKSIGHT_ERROR_LIMIT,
@@ -366,7 +254,7 @@ pub unsafe extern "C" fn backsight_profile_info_of(
             return Err(raw::null("info"));
         }
         let state = lock(&profile.0)?;
-        let of = &state.profile;
+        let of = state.file.profile();
         let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
         let unnamed = of
             .locations
@@ -378,8 +266,8 @@ pub unsafe extern "C" fn backsight_profile_info_of(
             stacks: count(of.stacks.len()),
             locations: count(of.locations.len()),
             unnamed: count(unnamed.count()),
-            malformed: state.notes.malformed,
-            lost: state.notes.lost,
+            malformed: state.file.malformed(),
+            lost: state.file.lost(),
         };
         // SAFETY: the caller says that it has its size and may be written.
         unsafe { raw::put_sized(info, &now) }

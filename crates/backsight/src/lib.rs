@@ -47,6 +47,8 @@ pub mod account;
 mod capture;
 mod demangled;
 mod descriptors;
+#[cfg(feature = "formats")]
+mod errno;
 mod file_contents;
 mod find;
 #[cfg(feature = "disassemble")]
@@ -65,6 +67,8 @@ mod lookup;
 mod module_call_frames;
 mod module_code;
 mod module_shares;
+#[cfg(feature = "formats")]
+mod profile_file;
 mod profile_symbolizer;
 mod proven_offsets;
 mod stacks;
@@ -86,6 +90,8 @@ pub use capture::{
     Recording, RecordingError, RecordingOptions, Unproven, is_called, recording_files,
 };
 pub use demangled::Demangled;
+#[cfg(feature = "formats")]
+pub use errno::errno_in;
 pub use find::ModuleFiles;
 #[cfg(feature = "disassemble")]
 pub use function_code::{CodeFrame, CodeInstruction, CodeTarget, FoundCode, FunctionCode};
@@ -104,6 +110,14 @@ pub use lookup::{Found, Known, Lookups};
 pub use module_call_frames::call_frames;
 pub use module_code::{ModuleCode, NoCode};
 pub use module_shares::{ModuleShare, module_shares};
+#[cfg(feature = "formats")]
+pub use profile_file::error::ProfileFileError;
+#[cfg(feature = "formats")]
+pub use profile_file::file::ProfileFile;
+#[cfg(feature = "formats")]
+pub use profile_file::format::ProfileFormat;
+#[cfg(feature = "formats")]
+pub use profile_file::options::ProfileFileOptions;
 pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};
 pub use proven_offsets::correct_virt_offsets;
 pub use stacks::live_stacks::LiveStacks;

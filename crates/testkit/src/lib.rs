@@ -21,6 +21,7 @@
 //! | [`perf`] | recordings made by `perf`, and the output of `perf script` |
 //! | [`perfetto`] | traces of Perfetto, written by the numbers of their fields |
 //! | [`perf_file`] | handwritten recordings of features that no machine at hand can record |
+//! | [`target`] | a process that waits and has told its stack |
 //! | [`tools`] | `readelf` and others, as oracles |
 //! | [`user`] | runs code as an unprivileged user |
 //! | [`workload`] | large programs with debug information, built by `cargo xtask workloads` |
@@ -61,6 +62,7 @@ pub mod perf_python;
 pub mod perfetto;
 pub mod publisher;
 mod skip;
+pub mod target;
 pub mod tools;
 pub mod user;
 pub mod workload;

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::command::command;
 use super::common::{Link, compile, here, program, run};
-use super::target::{Target, command, recording};
 use testkit::skip;
+use testkit::target::{Target, recording};
 
 /// Of a program of Rust no leak is known; `detect_leaks` is on by default, and said here.
 const SANITIZED: [&str; 2] = ["-fsanitize=address", "-fno-omit-frame-pointer"];

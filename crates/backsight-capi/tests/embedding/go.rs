@@ -4,9 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::command::command;
 use super::common::{Installed, here, run};
-use super::target::{Target, command, recording};
 use testkit::skip;
+use testkit::target::{Target, recording};
 use testkit::tools::tool;
 
 /// Prepares the tool of Go in the directory of the package, without a network.

@@ -4,12 +4,14 @@ use std::error::Error;
 use std::ffi::c_int;
 use std::io;
 
-use backsight::RecordingError;
 use backsight_formats::{legacy, ndjson, perf_data, pprof};
 use backsight_symbolize::Cause;
 
+use crate::capture::RecordingError;
+
 /// Returns the number of the failed system call among the causes of an error.
-pub(crate) fn errno_in(error: &(dyn Error + 'static)) -> Option<c_int> {
+#[must_use]
+pub fn errno_in(error: &(dyn Error + 'static)) -> Option<c_int> {
     let mut next = Some(error);
     while let Some(error) = next {
         let known = own_errno(error).or_else(|| errno_in(shown_as(error)?));
@@ -71,8 +73,10 @@ mod tests {
     use std::io;
     use std::path::Path;
 
-    use backsight::{ModuleFiles, PerfData, RecordingOptions};
     use backsight_symbolize::ModuleInput;
+
+    use crate::capture::{PerfData, RecordingOptions};
+    use crate::find::ModuleFiles;
 
     use super::errno_in;
 
