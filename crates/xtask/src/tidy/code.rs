@@ -5,7 +5,7 @@ use super::rust::{has_word, without_comments, without_strings, without_tests};
 use super::tree::{Crate, File, Tree};
 
 /// The shipped files, or directories ending in `/`, that may contain `unsafe`.
-const UNSAFE_PLACES: [&str; 7] = [
+const UNSAFE_PLACES: [&str; 8] = [
     "crates/backsight-agent/src/sys.rs",
     "crates/backsight-bpf/src/sys.rs",
     "crates/backsight-types/src/cast.rs",
@@ -13,6 +13,7 @@ const UNSAFE_PLACES: [&str; 7] = [
     "crates/vma-query/src/sys.rs",
     "crates/backsight-files/src/image.rs",
     "crates/backsight-capi/src/",
+    "crates/backsight-python/src/addresses.rs",
 ];
 
 /// The crates that interact with a user: they print, and read the environment and configuration

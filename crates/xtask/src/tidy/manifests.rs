@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 22] = [
+const ARROW: [(&str, &[&str]); 23] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
     (
@@ -97,6 +97,7 @@ const ARROW: [(&str, &[&str]); 22] = [
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
     ("backsight-cli", LIBRARIES),
+    ("backsight-python", LIBRARIES),
 ];
 
 const LIBRARIES: &[&str] = &[
