@@ -143,6 +143,20 @@ impl FilterFlags {
         }
     }
 
+    /// Returns what to say if the profile does not tell which code is of the kernel: then all of it
+    /// counts as user space.
+    pub(super) fn lacks_spaces(&self, profile: &Profile) -> Option<String> {
+        let flag = match (self.user, self.kernel) {
+            (true, _) => "--user",
+            (_, true) => "--kernel",
+            _ => return None,
+        };
+        let is_told = profile.locations.iter().any(|of| of.kind.is_some());
+        let what = "the input does not say which code is of the kernel, and all of it counts as user \
+                    space";
+        (!is_told && !profile.locations.is_empty()).then(|| format!("{flag}: {what}"))
+    }
+
     pub(super) fn needs_time(&self) -> bool {
         self.time.is_some()
     }

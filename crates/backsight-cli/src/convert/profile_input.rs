@@ -206,6 +206,9 @@ impl ProfileInput {
         report.has_one_value = has_one_type;
         let not_waiting = self.filter.take_waiting(&mut profile)?;
         report.unfiltered = Unfiltered::of(&profile, &self.filter);
+        if let Some(lacks) = self.filter.lacks_spaces(&profile) {
+            complain(format_args!("{}: {lacks}", Shown(input)));
+        }
         self.choose_type(&mut profile)?;
         if has_one_type && self.sample_type.is_none() {
             let shown = profile.default_type.unwrap_or_default();

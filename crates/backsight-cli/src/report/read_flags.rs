@@ -10,7 +10,7 @@ use backsight_report::{Inlines, NamePattern};
 use super::missing_function::MissingFunction;
 use crate::account::{self, AccountFlags};
 use crate::convert::{ProfileInput, ReadReport, Unfiltered, shown_value};
-use crate::failure::{Done, Failure, Result};
+use crate::failure::{Done, Failure, Result, complain};
 use crate::fetchers::Fetchers;
 use crate::file::Shown;
 
@@ -72,6 +72,13 @@ impl ReadFlags {
                 Shown(input),
                 self.why_nothing(&profile, &unfiltered),
             ));
+        }
+        // Where functions are looked up, inlined ones are told.
+        let is_told = profile.frames.iter().any(|frame| frame.inlined)
+            || profile.locations.iter().any(|of| of.module.is_some());
+        if self.merge_inlines && !is_told {
+            let what = "the input does not say which functions were inlined";
+            complain(format_args!("{}: --merge-inlines: {what}", Shown(input)));
         }
         let value = profile.default_type.unwrap_or_default();
         if has_one_value && !has_samples_of(&profile, value) {
