@@ -312,10 +312,17 @@ fn erlang_has_the_lines_that_perf_writes() {
     let (direct, of_files) = (places(&lines), places(&of_files));
     let others: Vec<_> = of_files.difference(&direct).collect();
     assert!(others.is_empty(), "{others:?}");
-    // Not all: decision 0026 has what is missing. On a busy machine it was a fifth: what runs
-    // before the dump has it.
+    // What is missing is a return address right behind a piece of code (decision 0026), where perf
+    // has nothing; or on a busy machine what ran before the dump had it, which has its name by the
+    // perf map, without a line.
     let missing: Vec<_> = direct.difference(&of_files).collect();
-    assert!(missing.len() * 2 < direct.len(), "{missing:?}");
+    for key in &missing {
+        let at = key.trim_start_matches("\"0x").split('"').next().unwrap();
+        let at = u64::from_str_radix(at, 16).unwrap();
+        let file = files.range(..=at).next_back();
+        let is_covered = file.is_some_and(|(_, (end, ..))| at < *end);
+        assert!(!is_covered || !key.contains("\"line\":"), "{key}");
+    }
     let modules = of_type(&lines, "module");
     let mut asked: BTreeMap<String, Vec<(u64, Option<String>)>> = BTreeMap::new();
     for place in of_type(&lines, "address") {

@@ -1,4 +1,5 @@
-//! Code that is made in shared memory, which the kernel calls files that nobody can open: live,
+//! Code that is made in shared memory, which the kernel calls files that nobody can open, or in a
+//! file without a name: live,
 //! recorded here and recorded by `perf`, it has the name that its process tells.
 
 mod common;
@@ -15,7 +16,9 @@ use testkit::tools::compile;
 /// Runs code that it made in memory of one kind, and tells its name. Prints where it is.
 const SOURCE: &str = r#"
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -32,8 +35,12 @@ static void *room(const char *kind) {
         return mmap(0, 4096, all, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!strcmp(kind, "shared"))
         return mmap(0, 4096, all, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (!strcmp(kind, "memfd")) {
-        int file = memfd_create("doublemapper", 0);
+    int is_nameless = !strcmp(kind, "nameless"), is_unlinked = !strcmp(kind, "unlinked");
+    if (!strcmp(kind, "memfd") || is_nameless || is_unlinked) {
+        char path[] = "./made-XXXXXX";
+        int file = is_nameless ? open(".", O_TMPFILE | O_RDWR, 0600)
+            : is_unlinked ? mkstemp(path) : memfd_create("doublemapper", 0);
+        if (is_unlinked) unlink(path);
         if (file < 0 || ftruncate(file, 4096)) return MAP_FAILED;
         char *writable = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         memcpy(writable, code, sizeof code);
@@ -49,7 +56,8 @@ static void *room(const char *kind) {
 int main(int count, char **words) {
     void *at = room(words[1]);
     if (at == MAP_FAILED) return 3;
-    if (strcmp(words[1], "memfd")) memcpy(at, code, sizeof code);
+    const char *filled[] = { "private", "shared", "sysv" };
+    for (int i = 0; i < 3; i++) if (!strcmp(words[1], filled[i])) memcpy(at, code, sizeof code);
     char path[64];
     snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
     FILE *list = fopen(path, "w");
@@ -82,11 +90,12 @@ fn code_in_shared_memory_has_its_name_by_every_way() {
         Err(reason) => return skip(&reason),
     };
     let dir = tempfile::tempdir().expect("a directory");
-    for kind in ["private", "shared", "memfd", "sysv"] {
+    for kind in ["private", "shared", "memfd", "sysv", "nameless", "unlinked"] {
         let mut command = Command::new(&program);
         let mut process = KillOnDrop(
             command
                 .arg(kind)
+                .current_dir(dir.path())
                 .stdout(Stdio::piped())
                 .spawn()
                 .expect("runs"),

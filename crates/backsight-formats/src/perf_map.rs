@@ -18,7 +18,7 @@ mod written;
 
 use std::io::{self, BufRead};
 
-use backsight_types::AbsAddr;
+use backsight_types::{AbsAddr, AbsRange};
 
 use crate::lines::{BoundedLine, LineReader};
 use counted::CountingReader;
@@ -163,6 +163,13 @@ impl PerfMap {
             size: entry.end.saturating_sub(entry.start),
             name: self.names.get(at..)?.get(..len)?,
         })
+    }
+
+    /// Returns whether any entry has an address of this range.
+    #[must_use]
+    pub fn tells_of(&self, range: AbsRange) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.start < range.end.0 && range.start.0 < entry.end)
     }
 
     /// Returns the number of entries.

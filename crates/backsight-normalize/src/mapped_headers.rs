@@ -22,6 +22,9 @@ use crate::process::OpenProcess;
 /// How much of the beginning is read, in bytes. Linkers put the note next to the headers.
 const MAX_SIZE: u64 = 64 << 10;
 
+/// What an ELF file begins with.
+const MAGIC: &[u8] = b"\x7fELF";
+
 /// How many VMAs below are tried: those of the segments before the code, and what
 /// `mprotect` made of them.
 const MAX_BELOW: usize = 16;
@@ -41,6 +44,14 @@ pub(crate) fn read(
     (headers.build_id.is_none_or(is_its)
         && load_bias::are_of_one_load(&headers.segments, &first, vma))
     .then_some(headers)
+}
+
+/// Whether the beginning of the file that `vma` maps can be read in memory, and is not that of an
+/// ELF file.
+pub(crate) fn is_no_program(process: &OpenProcess<'_>, vma: &Vma) -> bool {
+    let begin = first_of_file(process, vma)
+        .and_then(|first| memory::read(process, first.start, MAGIC.len() as u64));
+    begin.is_some_and(|begin| begin != MAGIC)
 }
 
 /// Returns the headers of the library that is mapped from inside an archive, and where it begins in

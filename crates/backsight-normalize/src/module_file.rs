@@ -82,6 +82,9 @@ pub(crate) fn learn(
                 learnt.module.build_id = None;
                 take(options, headers, None, learnt);
                 learnt.module.from_memory = true;
+            } else if learnt.module.deleted && mapped_headers::is_no_program(process, vma) {
+                // As of one that was opened, and is no program.
+                learnt.module.unreadable = Some(Reason::Unreadable);
             }
             return None;
         }

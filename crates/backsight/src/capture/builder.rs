@@ -209,8 +209,8 @@ impl ProfileBuilder {
         let what = "lines of BPF programs whose file name is damaged";
         let damaged = capture.piece.places.kernel.unreadable_bpf_files();
         problems.flaws.count_many(what, damaged);
-        let what = "functions of perf inject --jit whose lines are damaged in part (node 18 to 24 \
-                    write freed memory there)";
+        let what = "sampled functions in files of perf inject --jit whose lines are damaged in part \
+                    (node 18 to 24 write freed memory there)";
         problems
             .flaws
             .count_many(what, capture.piece.places.injected.damaged());

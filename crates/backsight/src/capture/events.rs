@@ -292,7 +292,16 @@ impl Capture {
                     self.archives.mapped(mapping, &self.files, trust_inodes);
                 }
                 (self.piece.places.made).dump_mapped(pid, mapping, &self.files);
-                if is_for_code(pid, mapping, self.live.as_mut()) {
+                if let Some((maker, memory)) = self.piece.places.injected.memory_met(mapping) {
+                    self.piece.record(ProcessRecord {
+                        time_ns: self.order,
+                        pid: maker,
+                        change: ProcessChange::Mmap(memory),
+                    });
+                }
+                let (made, files) = (&mut self.piece.places.made, &self.files);
+                let is_listed = || made.lists_code_in(pid, mapping.range, files);
+                if is_for_code(pid, mapping, self.live.as_mut(), is_listed) {
                     called_as_perf_does(pid, mapping);
                     self.piece.places.made.mapped(pid);
                 }

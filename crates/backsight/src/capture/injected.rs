@@ -1,25 +1,26 @@
 //! Code that was made at run time and that `perf inject --jit` put into files.
 //!
 //! ```text
-//!   jitted-PID-N.so, proven ──▶ function and line, as a jitdump has them
-//!                           ──▶ when the profile is complete: memory of the process, by address
+//!   jitted-PID-N.so, mapped ──▶ a module for the memory of the process: /tmp/perf-PID.map
+//!                   proven  ──▶ function and line, as a jitdump has them, at an address of that memory
 //! ```
 //!
 //! A jitdump and the files that were made of it tell of the same functions, so these get the same
-//! names in the same module. Until the profile is complete it has the files as modules: stacks are
-//! unwound with them.
+//! names in the same module. Samples are taken out while a recording is read, so a place is in that
+//! module from the first time on.
 
 use std::sync::Arc;
 
 use backsight_formats::perf_map::pid_in_name;
 use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame, Strings};
 use backsight_symbolize::{ModuleInput, Options, Place, Request, Symbolizer, Tier};
-use backsight_types::trace::ChainEntry;
+use backsight_types::trace::{ChainEntry, Mmap};
 use backsight_types::{
     AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
 };
 use hashbrown::{HashMap, HashSet};
 
+use super::made_memory::called_as_perf_does;
 use super::written::named;
 use crate::find::{ModuleFiles, path_of};
 use crate::jit::jitted::maker_of;
@@ -32,12 +33,30 @@ pub(super) struct InjectedCode {
     symbolizer: Option<Symbolizer>,
     /// Those whose lines are damaged.
     damaged: HashSet<ModuleIdx>,
+    /// The processes whose memory has a module since such a file was mapped.
+    makers: HashSet<u32>,
+    /// The modules of their memory.
+    memory: HashMap<u32, ModuleIdx>,
 }
 
 impl InjectedCode {
     /// Goes on with a profile that has no locations.
     pub(super) fn begin_profile(&mut self) {
         self.located.clear();
+        // Modules may be forgotten and numbered anew.
+        self.makers.clear();
+        self.memory.clear();
+    }
+
+    /// Returns the memory of the process whose code is in a file that is mapped, the first time: a
+    /// mapping without a size, which only adds its module.
+    pub(super) fn memory_met(&mut self, mapping: &Mmap) -> Option<(u32, Mmap)> {
+        let maker = maker_of(&mapping.name)?;
+        self.makers.insert(maker).then(|| {
+            let mut memory = Mmap::default();
+            called_as_perf_does(maker, &mut memory);
+            (maker, memory)
+        })
     }
 
     /// Returns how many functions that were named have a damaged list of lines.
@@ -69,19 +88,39 @@ impl InjectedCode {
         if !is_one || known.unreadable.is_some() || !files.may_open() {
             return None;
         }
+        let maker = maker_of(&known.path)?;
         let frame = self.frame(entry, (module, known), file_offset, strings, files)?;
         let frames = profile.add_frames([frame])?;
+        let memory = self.memory_of(maker, &profile.modules);
+        let in_memory = memory.is_some();
         let index = profile.add_location(Location {
             address: Some(entry.addr),
             lookup: entry.lookup,
             kind: Some(AddrKind::Anonymous),
-            module: Some(module),
-            file_offset: Some(file_offset),
+            module: Some(memory.unwrap_or(module)),
+            file_offset: Some(match in_memory {
+                true => FileOffset(entry.addr.0),
+                false => file_offset,
+            }),
+            virt_offset: in_memory.then_some(VirtOffset(entry.addr.0)),
             frames,
             ..Location::default()
         })?;
         let key = (module, entry.addr, entry.lookup);
         self.located.insert(key, index);
+        Some(index)
+    }
+
+    fn memory_of(&mut self, maker: u32, modules: &[Module]) -> Option<ModuleIdx> {
+        if let Some(known) = self.memory.get(&maker) {
+            return Some(*known);
+        }
+        let its = |module: &Module| {
+            module.kind == ModuleKind::Anonymous && pid_in_name(&module.path) == Some(maker)
+        };
+        let at = modules.iter().position(its)?;
+        let index = ModuleIdx(u32::try_from(at).ok()?);
+        self.memory.insert(maker, index);
         Some(index)
     }
 
@@ -149,8 +188,8 @@ fn is_readable(file: &str, own: Option<&str>) -> bool {
     own.is_none_or(|own| own == file || is_path) && file.chars().all(is_text)
 }
 
-/// Makes the places that were named ones of their processes' memory, as those of a jitdump are.
-/// For a profile that is complete.
+/// Makes the places that were named ones of their processes' memory, as those of a jitdump are: of
+/// files that were mapped in an earlier profile. For a profile that is complete.
 pub(super) fn move_to_memory(profile: &mut Profile) {
     let Profile {
         locations, modules, ..

@@ -13,10 +13,11 @@ use backsight_types::trace::{Mmap, MovedText, ProcessChange, ProcessRecord};
 use backsight_types::{AbsAddr, AbsRange, BuildId, ModuleKind, Outcome, Reason};
 use nix::sys::stat::{major, minor};
 
-use super::made_memory::{called_as_perf_does, is_in_memfd, is_made};
+use super::made_memory::{called_as_perf_does, is_in_memfd, is_in_unlinked_file, is_made};
 use super::text_answer::{OpenQuestions, TextAnswer, is_written};
 use crate::find::ModuleFiles;
 use crate::held_files::RecordedAs;
+use crate::jit::anonymous_name::is_unlinked_memory;
 use crate::live::root_of;
 
 /// The processes whose mappings were met last.
@@ -57,7 +58,7 @@ impl LiveFiles {
             files.held_maps().look(pid);
             return;
         }
-        if is_in_memfd(pid, mapping) {
+        if is_in_memfd(pid, mapping) || is_in_unlinked_file(pid, mapping) {
             files.held_maps().look(pid);
         }
         if mapping.as_path().is_none() {
@@ -97,6 +98,12 @@ impl LiveFiles {
     fn has_program(&mut self, pid: u32, mapping: &Mmap) -> bool {
         let learnt = self.read(pid, mapping);
         learnt.is_some_and(|learnt| learnt.module.segments.is_some())
+    }
+
+    /// Whether a process has a file without a name there that is no program.
+    fn has_unlinked_memory(&mut self, pid: u32, mapping: &Mmap) -> bool {
+        let learnt = self.read(pid, mapping);
+        learnt.is_some_and(|learnt| is_unlinked_memory(&learnt.module))
     }
 
     /// Asks a process whether its memory without a file is text of a file that it moved there.
@@ -248,10 +255,23 @@ impl LiveFiles {
 }
 
 /// Whether a process makes code there, as far as its mapping tells, and the process if it lives: a
-/// file in memory may have a program in it.
-pub(super) fn is_for_code(pid: u32, mapping: &Mmap, live: Option<&mut LiveFiles>) -> bool {
-    let has_program = |live: &mut LiveFiles| live.has_program(pid, mapping);
-    is_made(pid, mapping) || is_in_memfd(pid, mapping) && !live.is_some_and(has_program)
+/// file in memory may have a program in it, and one without a name may be a library that was deleted.
+/// Of the latter, a process that has ended says by its list of names that it made code there:
+/// `is_listed`.
+pub(super) fn is_for_code(
+    pid: u32,
+    mapping: &Mmap,
+    live: Option<&mut LiveFiles>,
+    is_listed: impl FnOnce() -> bool,
+) -> bool {
+    if is_made(pid, mapping) {
+        return true;
+    }
+    if is_in_memfd(pid, mapping) {
+        return !live.is_some_and(|live| live.has_program(pid, mapping));
+    }
+    is_in_unlinked_file(pid, mapping)
+        && (live.is_some_and(|live| live.has_unlinked_memory(pid, mapping)) || is_listed())
 }
 
 /// The name of the vDSO in records.

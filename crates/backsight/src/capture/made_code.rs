@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use backsight_formats::perf_map::{LastLine, PerfMap, PerfMapEntry, pid_in_name};
 use backsight_profile::{Location, LocationIdx, Profile};
 use backsight_types::trace::{ChainEntry, Facts, Mmap};
-use backsight_types::{AddrKind, FileOffset, Module, ModuleIdx, ModuleKind, Reason, VirtOffset};
+use backsight_types::{AddrKind, FileOffset, ModuleIdx, Reason, VirtOffset};
 use hashbrown::{HashMap, HashSet};
 
 use super::dumped::Dumps;
@@ -40,9 +40,9 @@ pub(super) struct MadeCode {
     clock: Option<(u64, u64)>,
     is_of_host: bool,
     programs: HashMap<u32, Program>,
-    maps: HashMap<u32, Option<ReadMap>>,
-    dumps: Dumps,
-    uses: Vec<MapUse>,
+    pub(super) maps: HashMap<u32, Option<ReadMap>>,
+    pub(super) dumps: Dumps,
+    pub(super) uses: Vec<MapUse>,
     /// More of them than are kept.
     more_uses: u64,
     /// The processes that ended in this profile.
@@ -50,8 +50,8 @@ pub(super) struct MadeCode {
     /// Those that ended last, and made code.
     ended_makers: VecDeque<u32>,
     nameless: NamelessCodes,
-    /// Processes with moved text, which tell of no code.
-    mute: HashSet<u32>,
+    /// Processes that tell of no code, and may not make any.
+    pub(super) mute: HashSet<u32>,
     /// Whether files have grown since a place was found to have no name.
     has_more: bool,
 }
@@ -199,7 +199,7 @@ impl MadeCode {
     }
 
     /// A list may be written on while it is read, unless the recording is a file.
-    fn last_line(&self) -> LastLine {
+    pub(super) fn last_line(&self) -> LastLine {
         match self.options.modified {
             Some(_) => LastLine::Whole,
             None => LastLine::Unfinished,
@@ -333,32 +333,6 @@ impl MadeCode {
         }
     }
 
-    /// Returns the module of the code that a process makes, if it tells of it.
-    pub(super) fn memory_of(
-        &mut self,
-        pid: u32,
-        profile: &Profile,
-        files: &ModuleFiles,
-    ) -> Option<ModuleIdx> {
-        if !self.reads_lists() || self.mute.contains(&pid) {
-            return None;
-        }
-        if !self.dumps.has(pid) && !self.maps.contains_key(&pid) {
-            let (map, said) = self.read(pid, files, self.last_line());
-            if said.read == Err(MapRefusal::Missing) {
-                self.mute.insert(pid);
-                return None;
-            }
-            self.uses.push(said);
-            self.maps.insert(pid, map);
-        }
-        let its = |module: &Module| {
-            module.kind == ModuleKind::Anonymous && pid_in_name(&module.path) == Some(pid)
-        };
-        let at = profile.modules.iter().position(its)?;
-        Some(ModuleIdx(u32::try_from(at).ok()?))
-    }
-
     fn map(&mut self, pid: u32, files: &ModuleFiles) -> Option<&PerfMap> {
         if !self.reads_lists() {
             return None;
@@ -371,7 +345,12 @@ impl MadeCode {
         Some(&self.maps.get(&pid)?.as_ref()?.map)
     }
 
-    fn read(&self, pid: u32, files: &ModuleFiles, last: LastLine) -> (Option<ReadMap>, MapUse) {
+    pub(super) fn read(
+        &self,
+        pid: u32,
+        files: &ModuleFiles,
+        last: LastLine,
+    ) -> (Option<ReadMap>, MapUse) {
         let program = self.programs.get(&pid).copied().unwrap_or_default();
         let times = Times {
             began: program.began_ns.and_then(|time| self.began_at(time)),

@@ -18,6 +18,14 @@ pub(super) fn is_in_memfd(pid: u32, mapping: &Mmap) -> bool {
     pid != KERNEL_PID && mapping.perms.is_executable() && is_memfd
 }
 
+/// Whether a process may make code there: in a file that has no name any more. It may also be a
+/// library that was deleted.
+pub(super) fn is_in_unlinked_file(pid: u32, mapping: &Mmap) -> bool {
+    let is_unlinked = mapping.name.ends_with(b" (deleted)") && mapping.as_path().is_some();
+    let may_be = is_unlinked && mapping.build_id.is_none() && !is_made(pid, mapping);
+    pid != KERNEL_PID && mapping.perms.is_executable() && may_be
+}
+
 /// Calls memory as `perf` does, with addresses for offsets.
 pub(super) fn called_as_perf_does(pid: u32, mapping: &mut Mmap) {
     *mapping = Mmap {

@@ -44,6 +44,7 @@ mod taking;
 mod text_answer;
 mod thread_events;
 mod threads;
+mod told_code;
 mod unwind;
 mod written;
 

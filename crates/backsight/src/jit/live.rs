@@ -13,7 +13,7 @@ use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use nix::unistd::geteuid;
 use vma_query::ProcMaps;
 
-use super::anonymous_name::{MEMFD, is_anonymous_name};
+use super::anonymous_name::{MEMFD, is_anonymous_name, is_unlinked_memory};
 use super::found::{is_older, opened, owned};
 use super::jit_frame::frame_of;
 use super::live_dump::LiveDump;
@@ -74,8 +74,9 @@ impl LiveJit {
 
     /// Takes addresses in shared memory without a file for what they are: in
     /// [anonymous](Reason::Anonymous) memory. To the kernel, this is a file that nobody can open:
-    /// `/dev/zero`, `/SYSV00000000`, or `/memfd:name` if it has no ELF file in it. `modules` are those of the
-    /// session that the outcomes are of.
+    /// `/dev/zero`, `/SYSV00000000`, or `/memfd:name` if it has no ELF file in it; or a file that has
+    /// no name any more, and was none of a program. `modules` are those of the session that the
+    /// outcomes are of.
     pub fn without_file(outcomes: &mut [Outcome], modules: &[NormalizedModule]) {
         let is_memory = |known: &NormalizedModule| is_shared_memory(&known.module);
         if !modules.iter().any(is_memory) {
@@ -208,10 +209,11 @@ impl LiveJit {
     }
 }
 
-/// Whether a module that was read is shared memory with code that is of no file.
+/// Whether a module that was read is memory with code that is of no file.
 fn is_shared_memory(module: &Module) -> bool {
     let is_unread = module.segments.is_none() && module.build_id.is_none();
-    is_unread && (is_anonymous_name(&module.path) || module.path.starts_with(MEMFD))
+    let is_memory = is_anonymous_name(&module.path) || module.path.starts_with(MEMFD);
+    is_unread && is_memory || is_unlinked_memory(module)
 }
 
 /// Checks that a file of this user is read: of one who may say what the process runs, or of the
