@@ -92,7 +92,8 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Where cargo builds: the wheel needs little more than what is there.
+/// Where cargo builds. After a build of the whole workspace, whose features are more, a third of
+/// what the wheel needs is built again: our crates, and those that some of them ask more of.
 fn target_dir() -> PathBuf {
     let program = env::current_exe().unwrap();
     program.ancestors().nth(3).unwrap().to_owned()
