@@ -38,6 +38,14 @@ fn refusals_come_before_the_command_is_run() {
     let ran = record(&with(&["--normalize-only", "--to", "svg"]));
     ran.fails(2, &["--to: --normalize-only", ".ndjson"]);
     assert!(!ran.stderr.contains("profile.pb.gz"), "{ran:?}");
+    let unwound = [
+        "--normalize-only",
+        "--call-graph",
+        "dwarf",
+        "-o",
+        "a.ndjson",
+    ];
+    record(&with(&unwound)).fails(2, &["--call-graph dwarf", "--normalize-only", "fp"]);
     fs::create_dir(dir.path().join("folder.svg")).unwrap();
     record(&with(&["-o", "folder.svg"])).fails(1, &["folder.svg", "Is a directory"]);
     record(&with(&["-o", "/proc/a.svg"])).fails(1, &["/proc/a.svg"]);

@@ -171,3 +171,46 @@ fn call_frames_of_a_debug_file_are_used() {
         }
     }
 }
+
+/// A function without call frame information has set up a frame as any other has: what is at the top
+/// of its stack is not where it returns to.
+#[test]
+fn no_caller_is_invented_of_pointers_to_functions() {
+    const SOURCE: &str = r#"
+        #include <stdlib.h>
+        volatile long sink;
+        __attribute__((noinline)) void decoy(void) { for (long i = 0; i < 9; i++) sink += i; }
+        __attribute__((noinline)) void leaf(long turns) {
+            void *volatile pointers[64];
+            for (int i = 0; i < 64; i++) pointers[i] = (char *)decoy + 8;
+            for (long i = 0; i < turns; i++) sink += (long)pointers[i & 63];
+        }
+        __attribute__((noinline)) void caller(long turns) { leaf(turns); sink++; }
+        int main(int count, char **words) {
+            for (long i = atol(words[1]); i > 0; i--) caller(100000);
+            return 0;
+        }
+    "#;
+    let none = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
+    for tables in [&none[..], &[]] {
+        let flags = [&["-O2", "-g0", "-Wl,--build-id"], tables].concat();
+        let recording = compile("pointers.c", SOURCE, &flags).and_then(|program| {
+            let program = program.to_str().expect("UTF-8");
+            let how = ["-e", "cpu-clock", "-F", "997", "--call-graph", "dwarf,8192"];
+            perf::record(&how, &[program, "3000"])
+        });
+        let recording = match recording {
+            Ok(recording) => recording,
+            Err(reason) => return skip(&reason),
+        };
+        let ran = folded(&recording, &[]);
+        assert!(!ran.stdout.contains("decoy"), "{tables:?}: {ran:?}");
+        let [all, to_main] = whole(&ran.stdout, "leaf");
+        assert!(all > 20, "{ran:?}");
+        if tables.is_empty() {
+            assert!(to_main * 10 > all * 9, "{ran:?}");
+        } else {
+            assert!(ran.stderr.contains("are cut short"), "{ran:?}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The call frame information of a file, and the load bias of its code.
 
 use std::io::{Read, Seek};
+use std::ops::Range;
 use std::sync::Arc;
 
 use backsight_types::{AbsAddr, AbsRange, FileOffset};
@@ -28,7 +29,15 @@ pub struct CallFrames {
     pub(crate) row_source: Option<Arc<dyn RowSource>>,
     /// The executable segments.
     code: Vec<CodeSegment>,
+    /// The addresses of the sections with stubs that jump to other files.
+    stubs: Vec<Range<u64>>,
 }
+
+/// Linkers write at most four (`.plt`, `.plt.got`, `.plt.sec`, `.iplt`).
+const MAX_STUB_SECTIONS: usize = 16;
+
+/// More code than that without CFI between code that has CFI is not taken for a stub.
+const MAX_STUB_BYTES: u64 = 1 << 10;
 
 #[derive(Clone, Copy, Debug)]
 struct CodeSegment {
@@ -74,12 +83,33 @@ impl CallFrames {
         let eh_frame =
             by_sections(&elf, machine).or_else(|| by_segments::<H>(data, headers, machine));
         let debug_frame = debug_frame_of(&elf, machine);
+        let stubs = elf.sections().filter(|section| {
+            let name = section.name_bytes().unwrap_or_default();
+            name.starts_with(b".plt") || name.starts_with(b".iplt")
+        });
+        let stubs = stubs.take(MAX_STUB_SECTIONS).filter_map(|section| {
+            let start = section.address();
+            Some(start..start.checked_add(section.size())?)
+        });
         Some(Self {
             machine,
             sections: eh_frame.into_iter().chain(debug_frame).collect(),
             row_source: None,
             code: code.collect(),
+            stubs: stubs.collect(),
         })
+    }
+
+    /// Whether the code at an address of the file without CFI is probably a stub, which sets up no
+    /// frame: an entry of the procedure linkage table, or a little code between functions that have
+    /// CFI. Of a file that has CFI only for what the compiler adds to each program, the rest is none.
+    pub(crate) fn is_stub(&self, address: u64) -> bool {
+        let is_little = |section: &FrameSection| {
+            let gap = section.uncovered(address);
+            gap.is_some_and(|gap| gap.end.saturating_sub(gap.start) <= MAX_STUB_BYTES)
+        };
+        self.stubs.iter().any(|range| range.contains(&address))
+            || self.sections.iter().any(is_little)
     }
 
     /// Adds the `.debug_frame` of the file's debug file, which has it after `strip`. Returns

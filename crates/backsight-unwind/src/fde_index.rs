@@ -62,6 +62,13 @@ impl SearchTable {
         usize::try_from(offset).ok()
     }
 
+    /// Returns the start of the first FDE behind `address`.
+    pub(crate) fn start_behind(&self, address: u64) -> Option<u64> {
+        let (rows, _) = self.rows.as_chunks::<ROW_BYTES>();
+        let after = rows.partition_point(|row| self.address(row, 0) <= address);
+        rows.get(after).map(|row| self.address(row, 0))
+    }
+
     fn address(&self, row: &[u8; ROW_BYTES], at: usize) -> u64 {
         let number = row.get(at..).and_then(<[u8]>::first_chunk);
         let number = i32::from_le_bytes(number.copied().unwrap_or_default());
@@ -129,6 +136,12 @@ impl FdeIndex {
         let (_, offset) = self.0.get(after.checked_sub(1)?)?;
         Some(*offset)
     }
+
+    /// Returns the start of the first FDE behind `address`.
+    pub(crate) fn start_behind(&self, address: u64) -> Option<u64> {
+        let after = self.0.partition_point(|(start, _)| *start <= address);
+        self.0.get(after).map(|(start, _)| *start)
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +176,9 @@ mod tests {
             found,
             [None, None, first, first, second, second, None, None]
         );
+        let behind = [0, 0xfff, 0x1000, 0x11ff, 0x1200].map(|address| table.start_behind(address));
+        let (first, last) = (Some(0x1000), Some(0x1200));
+        assert_eq!(behind, [first, first, Some(0x1100), last, None]);
     }
 
     #[test]

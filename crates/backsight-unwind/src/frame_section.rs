@@ -1,5 +1,6 @@
 //! `.eh_frame` or `.debug_frame` of one file: finds the FDE for an address.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use gimli::{
@@ -103,22 +104,61 @@ impl FrameSection {
         }
     }
 
+    /// Returns the code around an address that no FDE covers: from the end of the FDE before it to
+    /// the start of the one behind it.
+    pub(crate) fn uncovered(&self, address: u64) -> Option<Range<u64>> {
+        let (before, behind) = match self.is_eh_frame {
+            true => self.around(&self.as_eh_frame(), address)?,
+            false => self.around(&self.as_debug_frame(), address)?,
+        };
+        let range = before.initial_address().checked_add(before.len())?..behind;
+        range.contains(&address).then_some(range)
+    }
+
+    fn around<'a, S>(&'a self, section: &S, address: u64) -> Option<(Fde<'a>, u64)>
+    where
+        S: UnwindSection<Bytes<'a>>,
+        S::Offset: UnwindOffset<usize>,
+    {
+        let behind = match &self.table {
+            Some(table) => table.start_behind(address)?,
+            None => self.index(section).start_behind(address)?,
+        };
+        Some((self.last_before(section, address)?, behind))
+    }
+
     fn find<'a, S>(&'a self, section: &S, address: u64) -> Option<Fde<'a>>
+    where
+        S: UnwindSection<Bytes<'a>>,
+        S::Offset: UnwindOffset<usize>,
+    {
+        let fde = self.last_before(section, address)?;
+        fde.contains(address).then_some(fde)
+    }
+
+    /// Returns the last FDE that starts at or before an address.
+    fn last_before<'a, S>(&'a self, section: &S, address: u64) -> Option<Fde<'a>>
     where
         S: UnwindSection<Bytes<'a>>,
         S::Offset: UnwindOffset<usize>,
     {
         let offset = match &self.table {
             Some(table) => table.offset_of(address)?,
-            None => {
-                let index = || FdeIndex::new(section, &self.bases);
-                self.index.get_or_init(index).offset_of(address)?
-            }
+            None => self.index(section).offset_of(address)?,
         };
         let offset = S::Offset::from(offset);
         let fde = section.fde_from_offset(&self.bases, offset, S::cie_from_offset);
         let fde = fde.ok()?;
         let is_short = fde.entry_len().max(fde.cie().entry_len()) <= MAX_ENTRY_BYTES;
-        (is_short && fde.contains(address)).then_some(fde)
+        is_short.then_some(fde)
+    }
+
+    fn index<'a, S>(&'a self, section: &S) -> &'a FdeIndex
+    where
+        S: UnwindSection<Bytes<'a>>,
+        S::Offset: UnwindOffset<usize>,
+    {
+        let index = || FdeIndex::new(section, &self.bases);
+        self.index.get_or_init(index)
     }
 }

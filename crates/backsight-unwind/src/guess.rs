@@ -14,10 +14,10 @@ use crate::registers::Registers;
 /// Which guess is tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FirstGuess {
-    /// The code has not set up a frame: it is probably a stub, because its file has CFI for
-    /// other functions.
+    /// The code has set up no frame: it is a stub.
     NoFrame,
-    /// The code has set up a frame.
+    /// The code has set up a frame, or it is unknown. The word at the top of its stack may then be
+    /// anything, such as a pointer to a function, or where an earlier call has returned to.
     Frame,
 }
 
@@ -26,24 +26,16 @@ pub(crate) fn caller(
     machine: Machine,
     first: FirstGuess,
     registers: &Registers,
-    is_exact: bool,
     code: &CodeMap,
     mask: u64,
     word: &mut dyn FnMut(u64) -> Option<u64>,
 ) -> Result<Registers, WalkEnd> {
-    let mut by_frame = || by_frame_pointer(machine, registers, code, mask, word);
-    if !is_exact {
-        return by_frame();
+    if first == FirstGuess::NoFrame
+        && let Some(caller) = without_frame(machine, registers, code, mask, word)
+    {
+        return Ok(caller);
     }
-    match first {
-        FirstGuess::Frame => {
-            by_frame().or_else(|end| without_frame(machine, registers, code, mask, word).ok_or(end))
-        }
-        FirstGuess::NoFrame => match without_frame(machine, registers, code, mask, word) {
-            Some(caller) => Ok(caller),
-            None => by_frame_pointer(machine, registers, code, mask, word),
-        },
-    }
+    by_frame_pointer(machine, registers, code, mask, word)
 }
 
 fn by_frame_pointer(

@@ -139,13 +139,16 @@ impl Walker {
                     self.by_row(machine, file, row, &registers, is_exact, &mut fuel, word)
                 }
                 None => {
-                    let has_others = file.and_then(|(file, _)| self.file(file));
-                    let first = match has_others.is_some_and(|file| !file.is_empty()) {
+                    let is_stub = file.zip(lookup_pc).is_some_and(|((file, bias), at)| {
+                        let file = self.file(file);
+                        file.is_some_and(|file| file.is_stub(at.wrapping_sub(bias)))
+                    });
+                    let first = match is_stub && is_exact {
                         true => FirstGuess::NoFrame,
                         false => FirstGuess::Frame,
                     };
                     is_guessed = true;
-                    guess::caller(machine, first, &registers, is_exact, code, mask, word)
+                    guess::caller(machine, first, &registers, code, mask, word)
                         .map(|caller| (caller, false))
                 }
             };

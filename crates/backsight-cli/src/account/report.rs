@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write as _};
 use backsight::account::{Account, FrameCounts};
 use backsight_profile::Profile;
 use backsight_types::ModuleKind;
+use backsight_unwind::WalkEnd;
 use serde_json::{Map, Value, json};
 
 use super::ends;
@@ -61,7 +62,14 @@ impl Report<'_> {
         }
         let nameless = self.0.names.as_ref().map_or(0, FrameCounts::nameless);
         let inferred = self.0.names.as_ref().map_or(0, FrameCounts::inferred);
+        // Where recorded memory ends, `record` says it.
+        let ends = &self.0.left_out.ends;
+        let cut = ends
+            .iter()
+            .filter(|(end, _)| !matches!(end, Some(WalkEnd::Outermost | WalkEnd::NotRecorded)));
+        let cut = cut.fold(0_u64, |sum, (_, count)| sum.saturating_add(count));
         nameless.saturating_mul(20) > self.0.frames
+            || cut.saturating_mul(2) > ends.total()
             || inferred > 0
             || !self.0.left_out.others.is_empty()
             || self.0.left_out.maps.iter().any(maps::lacks_something)

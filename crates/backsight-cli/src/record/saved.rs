@@ -67,6 +67,12 @@ impl<'a> Saver<'a> {
                 None => format!("{}: {usage}", Shown(&place)),
             }));
         }
+        if flags.normalize_only && flags.target.needs_files() {
+            let usage = "--call-graph dwarf finds callers by the unwinding tables of files, and \
+                         --normalize-only opens none: record with --call-graph fp, or without \
+                         --normalize-only";
+            return Err(Failure::Usage(usage.to_owned()));
+        }
         if flags.every.is_some() {
             if place.exists() && !place.is_dir() {
                 let cause = "not a directory: --every writes many files: name their directory";

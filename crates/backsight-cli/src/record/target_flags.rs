@@ -74,6 +74,11 @@ impl TargetFlags {
         }
     }
 
+    /// Whether callers are found by the tables of files.
+    pub(crate) fn needs_files(&self) -> bool {
+        self.call_graph == CallGraphArg::Dwarf
+    }
+
     pub(crate) fn sampling(&self) -> SamplingOptions {
         let call_graph = match self.call_graph {
             CallGraphArg::Fp => CallGraph::FramePointers,
