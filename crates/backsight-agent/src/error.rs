@@ -65,7 +65,7 @@ pub enum SamplingError {
     Option(&'static str),
     /// The directory is not that of a cgroup with perf events.
     #[error(
-        "{}: not a cgroup that can be sampled: give its directory below the mount of cgroup2, or \
+        "{}: not a cgroup that can be sampled, or nothing is there: give its directory below the mount of cgroup2, or \
          of the controller perf_event", path.display()
     )]
     NoCgroup {
@@ -100,7 +100,10 @@ pub enum SamplingError {
 /// At 2 and below, a user may observe their own processes.
 fn of_own(whom: &str) -> &'static str {
     match whom.starts_with("process") {
-        true => "; processes of your own can be sampled at 2 and below",
+        true => {
+            "; processes of your own can be sampled at 2 and below, those of others with \
+                 CAP_SYS_PTRACE, too"
+        }
         false => "; the whole machine can be sampled at 0 and below",
     }
 }

@@ -5,6 +5,7 @@
 //!               └ samples, lost …  ──▶ status line               └▶ hottest functions
 //! ```
 
+mod clock;
 mod flags;
 mod hottest;
 mod launch;

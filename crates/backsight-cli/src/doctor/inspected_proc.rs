@@ -21,6 +21,9 @@ pub(super) enum Capability {
 pub(super) struct InspectedProc {
     proc: PathBuf,
     status: Status,
+    /// In another user namespace than the first one, capabilities do not count for what the kernel
+    /// guards as a whole, such as perf events and its list of symbols (user_namespaces(7)).
+    is_in_first_namespace: bool,
 }
 
 /// The fields of `/proc/self/status` that the checks use.
@@ -44,7 +47,12 @@ impl InspectedProc {
         // Read as bytes: it starts with the name of this process, which may be any bytes.
         let status = fs::read(proc.join("self/status")).unwrap_or_default();
         let status = Status::parse(&String::from_utf8_lossy(&status));
-        Self { proc, status }
+        let users = fs::read_to_string(proc.join("self/uid_map"));
+        Self {
+            proc,
+            status,
+            is_in_first_namespace: users.map_or(true, |map| maps_each_user_to_itself(&map)),
+        }
     }
 
     pub(super) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
@@ -66,9 +74,15 @@ impl InspectedProc {
         self.status
     }
 
+    /// Whether this process has a capability in the first user namespace.
     pub(super) fn may(&self, capability: Capability) -> bool {
-        self.status.capabilities & (1 << (capability as u32)) != 0
+        self.is_in_first_namespace && self.status.capabilities & (1 << (capability as u32)) != 0
     }
+}
+
+/// Whether a map of users is that of the first user namespace: one line of all 2^32 - 1 users.
+fn maps_each_user_to_itself(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 impl Status {
@@ -101,6 +115,9 @@ pub(super) fn user(host: &InspectedProc) -> Finding {
         .map(|(_, name)| *name)
         .collect();
     let held = match held.is_empty() {
+        _ if !host.is_in_first_namespace => {
+            "no capabilities outside of this user namespace".to_owned()
+        }
         true => "none of the capabilities that matter here".to_owned(),
         false => held.join(", "),
     };
@@ -129,5 +146,17 @@ mod tests {
         let host = InspectedProc::new(dir.path());
         assert!(host.may(Capability::SysPtrace));
         assert!(!host.may(Capability::SysAdmin));
+        let maps = [
+            ("         0          0 4294967295\n", true),
+            ("         0       1000          1\n", false),
+            ("0 0 1\n1 100000 65536\n", false),
+        ];
+        for (map, may) in maps {
+            std::fs::write(dir.path().join("self/uid_map"), map).unwrap();
+            let host = InspectedProc::new(dir.path());
+            assert_eq!(host.may(Capability::SysPtrace), may, "{map}");
+            let said = super::user(&host).found;
+            assert_eq!(said.contains("user namespace"), !may, "{said}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::target_flags::{TargetFlags, Whom};
 use crate::account::AccountFlags;
 use crate::convert::Output;
 use crate::failure::{Failure, Result};
+use crate::file::Shown;
 use crate::symbolize::Symbols;
 
 /// Sample running processes, and write a profile with functions and lines
@@ -108,6 +109,30 @@ impl Record {
                 Err(Failure::Usage(usage.to_owned()))
             }
         }
+    }
+
+    /// Checks what cannot be with `--normalize-only`.
+    pub(super) fn check_normalize_only(&self, to: Output, place: &Path) -> Result<()> {
+        if !self.normalize_only {
+            return Ok(());
+        }
+        // No reader takes offsets back from the Firefox Profiler's JSON.
+        if !to.has_build_ids() || to == Output::Firefox {
+            let usage = "--normalize-only records build IDs, which this format has no room for: \
+                         write .ndjson, .pb.gz or .otlp";
+            return Err(Failure::Usage(match self.to {
+                // The name may say another format.
+                Some(_) => format!("--to: {usage}"),
+                None => format!("{}: {usage}", Shown(place)),
+            }));
+        }
+        if self.target.needs_files() {
+            let usage = "--call-graph dwarf finds callers by the unwinding tables of files, and \
+                         --normalize-only opens none: record with --call-graph fp, or without \
+                         --normalize-only";
+            return Err(Failure::Usage(usage.to_owned()));
+        }
+        Ok(())
     }
 
     pub(super) fn sampling(&self) -> SamplingOptions {

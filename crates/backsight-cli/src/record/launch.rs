@@ -102,6 +102,7 @@ impl Launched {
         match error.kind() {
             io::ErrorKind::NotFound => {
                 let why = match found(program) {
+                    _ if program.is_empty() => "the name of the command is empty",
                     Some(_) => {
                         "it is there, but the interpreter that it names (#!, or the dynamic \
                          linker) is not"

@@ -57,22 +57,7 @@ impl<'a> Saver<'a> {
             None => Output::of(&place, flags.to)?,
         };
         to.check_profile(&place)?;
-        // No reader takes offsets back from the Firefox Profiler's JSON.
-        if flags.normalize_only && (!to.has_build_ids() || to == Output::Firefox) {
-            let usage = "--normalize-only records build IDs, which this format has no room for: \
-                         write .ndjson, .pb.gz or .otlp";
-            return Err(Failure::Usage(match flags.to {
-                // The name may say another format.
-                Some(_) => format!("--to: {usage}"),
-                None => format!("{}: {usage}", Shown(&place)),
-            }));
-        }
-        if flags.normalize_only && flags.target.needs_files() {
-            let usage = "--call-graph dwarf finds callers by the unwinding tables of files, and \
-                         --normalize-only opens none: record with --call-graph fp, or without \
-                         --normalize-only";
-            return Err(Failure::Usage(usage.to_owned()));
-        }
+        flags.check_normalize_only(to, &place)?;
         if flags.every.is_some() {
             if place.exists() && !place.is_dir() {
                 let cause = "not a directory: --every writes many files: name their directory";
@@ -235,8 +220,12 @@ impl<'a> Saver<'a> {
         for value in without {
             let path = with_part(&self.place, self.to, value.behind_name);
             if self.flags.every.is_none() {
+                let old = match path.exists() {
+                    true => ": what is there is of another recording",
+                    false => "",
+                };
                 complain(format_args!(
-                    "{}: no samples of it, not written",
+                    "{}: no samples of it, not written{old}",
                     Shown(&path)
                 ));
             }

@@ -4,16 +4,16 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use backsight::account::LeftOut;
 use backsight::{Finished, Host, ModuleFiles, RecordingOptions};
-use backsight_agent::{Agent, SamplingError, SamplingNote, Stopper, Target};
+use backsight_agent::{Agent, SamplingError, SamplingNote, Target};
 use backsight_unwind::WalkEnd;
 
+use super::clock::Clock;
 use super::flags::Record;
 use super::launch::{Launching, code_of};
 use super::no_samples::{no_samples, vanished_words};
@@ -223,6 +223,9 @@ impl Record {
                 if is_interval_over && is_free {
                     line.clear();
                     finished(saving.take())?;
+                    // What is sampled from now on is of the next one: taking the profile may have
+                    // the kernel's symbols read.
+                    let next = (SystemTime::now(), Instant::now());
                     let (mut profile, saver) = (agent.take_profile(), &saver);
                     // The buffers must be read meanwhile.
                     saving = Some(scope.spawn(move || {
@@ -234,7 +237,7 @@ impl Record {
                         backsight_agent::release_freed_memory();
                         saved
                     }));
-                    (began, interval) = (SystemTime::now(), Instant::now());
+                    (began, interval) = next;
                 }
             }
         })
@@ -327,33 +330,6 @@ impl Record {
         if self.account.when() != When::Never {
             complain(format_args!("{what}"));
         }
-    }
-}
-
-/// A thread that stops sampling at a time. Dropped, it ends.
-struct Clock<'scope>(ScopedJoinHandle<'scope, ()>, Arc<AtomicBool>);
-
-impl<'scope> Clock<'scope> {
-    fn start<'env>(scope: &'scope Scope<'scope, 'env>, end: Instant, stopper: Stopper) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&is_over);
-        let wait = move || {
-            while !seen.load(Ordering::Relaxed) {
-                let left = end.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return stopper.stop();
-                }
-                thread::park_timeout(left);
-            }
-        };
-        Self(scope.spawn(wait), is_over)
-    }
-}
-
-impl Drop for Clock<'_> {
-    fn drop(&mut self) {
-        self.1.store(true, Ordering::Relaxed);
-        self.0.thread().unpark();
     }
 }
 
