@@ -1,6 +1,7 @@
 //! `backsight diff`: compares two profiles.
 
 mod compared_page;
+mod decimal_places;
 mod folded;
 mod normalize;
 mod rows;
@@ -67,8 +68,9 @@ impl Diff {
             return Err(Failure::Usage(message.to_owned()));
         };
         let checked = self.table.read.start()?;
-        let before = self.table.read.read(&self.before, true)?;
-        let after = self.table.read.read(&self.after, true)?;
+        let mut before = self.table.read.read(&self.before, true)?;
+        let mut after = self.table.read.read(&self.after, true)?;
+        decimal_places::unite(&mut before, &mut after)?;
         self.check_same_value(&before, &after)?;
         let sides = [&before, &after].map(|side| (&side.profile, side.value));
         let [first, second] = sides;

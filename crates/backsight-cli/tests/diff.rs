@@ -250,3 +250,40 @@ fn values_are_compared_by_share_by_time_or_as_they_are() {
     let ran = run(["diff", untimed, &after, "--normalize", "time"]);
     ran.fails(1, &["before does not say how long it is"]);
 }
+
+/// Each file counts in the largest fraction that makes its values whole.
+#[test]
+fn decimal_places_are_those_of_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let files = [
+        ("hundredths.folded", "a;b 1.25\na;c 2.5\n"),
+        ("tenths.folded", "a;b 1.5\na;c 2.5\n"),
+        ("whole.folded", "a;b 1\na;c 3\n"),
+    ];
+    for (name, text) in files {
+        std::fs::write(path(name), text).unwrap();
+    }
+    for (before, after, want) in [
+        ("hundredths", "tenths", ["a;b 125 150", "a;c 250 250"]),
+        ("tenths", "hundredths", ["a;b 150 125", "a;c 250 250"]),
+        ("tenths", "whole", ["a;b 15 10", "a;c 25 30"]),
+        ("whole", "tenths", ["a;b 10 15", "a;c 30 25"]),
+        ("whole", "hundredths", ["a;b 100 125", "a;c 300 250"]),
+    ] {
+        let [one, other] = [before, after].map(|name| path(&format!("{name}.folded")));
+        let out = path("out.folded");
+        let ran = run(["diff", "-q", &one, &other, "-o", &out]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let text = std::fs::read_to_string(&out).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, want, "{before} {after}");
+    }
+    // Half of a whole is the same share in each scale.
+    let [one, other] = ["whole", "tenths"].map(|name| path(&format!("{name}.folded")));
+    let ran = run(["diff", "-q", "--normalize", "none", &one, &other]);
+    let row = ran.stdout.lines().find(|line| line.contains(" b"));
+    let row = row.unwrap_or_default();
+    assert!(row.contains("25.00%") && row.contains("37.50%"), "{ran:?}");
+}

@@ -325,3 +325,30 @@ fn a_value_without_samples_is_said() {
     assert_eq!(same.code, Some(0), "{same:?}");
     assert!(same.stdout.contains("nothing changed"), "{same:?}");
 }
+
+/// The last sample is at 100 % of the time.
+#[test]
+fn the_whole_time_has_all_samples() {
+    let samples = (1..=5).map(|second| {
+        format!("it 7/7 {second}.000000: 1 cpu-clock: \n\t1000 f{second} (/no/such/file)\n\n")
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), samples.collect::<String>()).unwrap();
+    let path = file.path().to_str().unwrap();
+    for (span, want) in [
+        ("0%,100%", 5),
+        ("0%,", 5),
+        (",100%", 5),
+        ("50%,100%", 3),
+        ("0%,50%", 2),
+        ("0,4", 4),
+    ] {
+        let ran = run(["report", "-q", path, "--time", span]);
+        let rows = ran
+            .stdout
+            .lines()
+            .filter(|line| line.contains("/file") || line.contains(" f"));
+        let rows = rows.filter(|line| line.contains('%')).count();
+        assert_eq!(rows, want, "{span}: {ran:?}");
+    }
+}

@@ -196,7 +196,9 @@ impl FilterFlags {
             };
             let whole = last.saturating_sub(first);
             tasks.from_ns = span.start.map(|at| at.nanoseconds(whole));
-            tasks.to_ns = span.end.map(|at| at.nanoseconds(whole));
+            // The last sample is at 100 %, and belongs to the whole.
+            let end = span.end.filter(|end| !end.is_whole());
+            tasks.to_ns = end.map(|at| at.nanoseconds(whole));
         }
         Ok(Filters {
             tasks,
@@ -330,6 +332,10 @@ fn parse_span(text: &str) -> Result<Span, String> {
 }
 
 impl Point {
+    fn is_whole(self) -> bool {
+        matches!(self, Self::Percent(percent) if percent >= 100.0)
+    }
+
     fn is_like(self, other: Self) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
