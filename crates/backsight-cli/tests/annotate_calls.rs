@@ -4,11 +4,13 @@ mod annotated;
 mod common;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use annotated::records::{address_of, annotate, by_address, by_line};
 use annotated::{Annotated, LISTED, listing};
 use common::{of_type, run};
-use testkit::skip;
+use testkit::tools::compile;
+use testkit::{perf, skip};
 
 #[test]
 fn a_function_that_calls_itself_has_each_sample_once() {
@@ -125,4 +127,42 @@ fn source_alone_ends_where_the_function_does() {
     assert_eq!(alone, both);
     // The brace behind the last statement.
     assert_eq!(both.last(), Some(&13), "{both:?}");
+}
+
+/// Compilers move code that is seldom run away from its function, mostly before it.
+#[test]
+fn a_jump_into_a_part_elsewhere_is_not_one_to_the_begin() {
+    const SOURCE: &str = r#"
+        #include <stdio.h>
+        #include <stdlib.h>
+        volatile long sink;
+        __attribute__((cold, noinline)) void seldom(long n) { printf("%ld\n", n); }
+        __attribute__((noinline)) void often(long turns) {
+            for (long i = 0; i < turns; i++) {
+                sink += i;
+                if (__builtin_expect(sink < 0, 0)) { seldom(i); seldom(sink); exit(3); }
+            }
+        }
+        int main(void) { for (int i = 0; i < 400; i++) often(300000); return 0; }
+    "#;
+    let args = ["-g", "-O2", "-freorder-blocks-and-partition"];
+    let made = compile("parts.c", SOURCE, &args).and_then(|program| {
+        let program = program.to_str().expect("UTF-8").to_owned();
+        let recorded = perf::record(&["-e", "cpu-clock", "-F", "997"], &[&program]);
+        recorded.map(|recorded| (program, recorded))
+    });
+    let (program, recorded) = match made {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let mut listed = Command::new("objdump");
+    listed.args(["-d", "--no-show-raw-insn", &program]);
+    let listed = String::from_utf8(listed.output().expect("objdump").stdout).unwrap();
+    if !listed.contains("<often.cold>") {
+        return skip("this compiler moves nothing");
+    }
+    let data = recorded.data.to_str().expect("UTF-8");
+    let text = run(["annotate", "--asm", data, "often"]).ok();
+    assert!(text.contains("often"), "{text}");
+    assert!(!text.contains("<often>"), "{text}");
 }

@@ -255,11 +255,12 @@ impl CodeReader<'_> {
                 let Some((start, Some(function))) = key_of(&frames) else {
                     continue;
                 };
-                let offset = start.and_then(|start| target.0.checked_sub(start.0));
-                let place = CodeTarget {
-                    function,
-                    offset: offset.unwrap_or_default(),
+                // A part that was moved before the function is no place behind its begin.
+                let Some(offset) = start.map_or(Some(0), |start| target.0.checked_sub(start.0))
+                else {
+                    continue;
                 };
+                let place = CodeTarget { function, offset };
                 named.insert(*target, place);
             }
         }
