@@ -24,7 +24,8 @@
 //!
 //! So a file that was only touched, or that was mapped after it had been written, is the mapped
 //! one. If the memory may not be read, or tells nothing, a file is the mapped one if it was created
-//! after the process has started, or is its program, which the kernel lets nobody write to.
+//! after the process has started, or deleted after it was last written to before that, or is its
+//! program, which the kernel lets nobody write to.
 //!
 //! Not noticed is a file that was overwritten without truncating it, with another one of the same
 //! dynamic table; and one that a parent had mapped which has ended since.
@@ -77,7 +78,14 @@ pub(crate) fn is_rewritten(
     let loaded = headers.and_then(|headers| is_as_loaded(process, vma, file, headers));
     let is_mapped_one = loaded.unwrap_or_else(|| {
         let is_newer = metadata.created().is_ok_and(|created| created > started);
-        is_newer || is_program(process, &metadata)
+        // Deleting a file is its last change.
+        let is_old = |written| {
+            started
+                .checked_add(CLOCKS)
+                .is_some_and(|until| written <= until)
+        };
+        let is_deleted = metadata.nlink() == 0 && metadata.modified().is_ok_and(is_old);
+        is_newer || is_deleted || is_program(process, &metadata)
     });
     !is_mapped_one
 }

@@ -63,6 +63,8 @@ fn a_deleted_library_keeps_its_own_build_id_though_another_took_its_path() {
     let old_id = library_with_build_id(&libc(), &path, 0x01);
     let mut child = Child::spawn();
     let old = child.map(&path, "r-xp");
+    // The change is later than the process's begin, also by the slow clocks of both.
+    std::thread::sleep(std::time::Duration::from_millis(100));
     let new_id = {
         let beside = dir.path().join("lib.so.new");
         let id = library_with_build_id(&libc(), &beside, 0x02);
