@@ -7,6 +7,7 @@ use backsight_profile::Profile;
 use backsight_types::trace::{Event, FileBuildId, ProcessChange};
 
 use crate::error::SamplingError;
+use crate::interval::Interval;
 use crate::notes::SamplingNote;
 use crate::options::{SamplingOptions, Target};
 use crate::process_labels::ProcessLabels;
@@ -25,6 +26,7 @@ pub struct Agent {
     status: SamplingStatus,
     /// When the files of new modules were last looked at.
     flushed: Instant,
+    interval: Interval,
     max_rows: usize,
     max_stack: usize,
     /// Lost records when the mappings of all processes were last read.
@@ -92,6 +94,7 @@ impl Agent {
             builder,
             status: SamplingStatus::default(),
             flushed: Instant::now(),
+            interval: Interval::begin(),
             max_rows: MAX_ROWS,
             max_stack: max_stack(),
             lost_before: 0,
@@ -197,7 +200,9 @@ impl Agent {
         self.take_events();
         self.look_at_processes();
         self.builder.reach(self.sampler.reached_ns());
-        self.builder.take_profile(self.sampler.facts())
+        let mut profile = self.builder.take_profile(self.sampler.facts());
+        self.interval.end(self.sampler.reached_ns(), &mut profile);
+        profile
     }
 
     /// Stops sampling, and adds the last samples to the profile. [`status`](Self::status) is
@@ -223,8 +228,11 @@ impl Agent {
     pub fn finish(mut self) -> Finished {
         self.stop();
         let facts = self.sampler.facts().clone();
-        self.builder
-            .finish_with(&facts, self.sampler.into_problems())
+        let reached = self.sampler.reached_ns();
+        let problems = self.sampler.into_problems();
+        let mut finished = self.builder.finish_with(&facts, problems);
+        self.interval.end(reached, &mut finished.profile);
+        finished
     }
 }
 

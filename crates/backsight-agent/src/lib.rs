@@ -61,6 +61,7 @@ mod context;
 mod cpus;
 mod error;
 mod existing;
+mod interval;
 mod kernel;
 mod living;
 mod notes;

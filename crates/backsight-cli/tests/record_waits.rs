@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::iter::zip;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -67,6 +68,21 @@ fn waits(profile: &Path) -> Vec<(String, u64)> {
     lines.collect()
 }
 
+/// Returns the duration of a profile, in nanoseconds.
+fn duration(profile: &Path) -> u64 {
+    let mut convert = backsight();
+    let command = convert.arg("convert").arg(profile);
+    let ran = Ran::from(
+        command
+            .args(["-", "--to", "ndjson", "-q"])
+            .output()
+            .unwrap(),
+    );
+    let lines = common::json(&ran.stdout);
+    let told = lines.iter().find_map(|line| line["duration_ns"].as_u64());
+    told.expect(&ran.stdout)
+}
+
 fn sum(stacks: &[(String, u64)], words: &str) -> u64 {
     let found = stacks.iter().filter(|(stack, _)| stack.contains(words));
     found.map(|(_, value)| value).sum()
@@ -126,9 +142,21 @@ fn each_interval_has_its_part_of_a_wait() {
     let ran = record(dir.path(), &[&args[..], &["-o", "many"]].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let files = fs::read_dir(dir.path().join("many")).unwrap();
-    let parts: Vec<u64> = files
-        .map(|file| sum(&waits(&file.unwrap().path()), ";[stack-not-recorded]"))
-        .collect();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    let part = |file| sum(&waits(file), ";[stack-not-recorded]");
+    let parts: Vec<u64> = files.iter().map(|file| part(file)).collect();
+    // The time of a file is that of its interval, not that between its first and last sample:
+    // this thread has one.
+    let durations: Vec<u64> = files.iter().map(|file| duration(file)).collect();
+    let all = zip(&parts, &durations);
+    for (part, duration) in all {
+        assert!(*part < duration * 11 / 10, "{parts:?} in {durations:?}");
+    }
+    let whole: u64 = durations.iter().sum();
+    assert!(
+        (3900 * MILLISECOND..8000 * MILLISECOND).contains(&whole),
+        "{durations:?}"
+    );
     let whole: u64 = parts.iter().sum();
     assert!(parts.len() > 1, "{parts:?}");
     assert!(

@@ -37,8 +37,8 @@ pub struct Change {
 
 impl Difference {
     /// Compares a value of two profiles, given by the indices of its sample type. Rows are the same
-    /// if name and module are: threads and processes by their names without IDs would not be, and
-    /// are compared with their IDs.
+    /// if name and module are. Threads and processes are the same by their names, without IDs,
+    /// which each run has others of: those of one name add up.
     ///
     /// Modules are the same by their path. Of those that only one of the profiles has, those of one
     /// build ID are, and then those with the same file name, if each has one of it; their rows have
@@ -67,7 +67,7 @@ impl Difference {
                 });
                 let (name, module) = match (by, path) {
                     (RowKind::Module, Some(path)) => (path, None),
-                    (_, path) => (row.entry.name(profile, by), path),
+                    (_, path) => (row.entry.name_in_any_run(profile, by), path),
                 };
                 let name = name.into_owned();
                 let module = module.filter(|_| same.are_known()).map(Cow::into_owned);

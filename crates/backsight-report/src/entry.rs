@@ -116,6 +116,17 @@ impl ReportEntry {
         }
     }
 
+    /// Returns its name as in another recording: a thread or process has other numbers there.
+    pub(crate) fn name_in_any_run<'p>(&self, profile: &'p Profile, by: RowKind) -> Cow<'p, str> {
+        match by {
+            RowKind::Thread | RowKind::Process => match self.task(profile, by) {
+                Some((Some(name), _)) => name.into(),
+                _ => self.task_name(profile, by),
+            },
+            _ => self.name(profile, by),
+        }
+    }
+
     /// Returns the path of its module; `None` without a module.
     #[must_use]
     pub fn module_name<'p>(&self, profile: &'p Profile) -> Option<Cow<'p, str>> {
@@ -138,23 +149,30 @@ impl ReportEntry {
         }
     }
 
-    fn task_name<'p>(&self, profile: &'p Profile, by: RowKind) -> Cow<'p, str> {
-        let thread = self.thread.and_then(|at| profile.thread(at));
-        let Some(thread) = thread else {
-            return "[no thread]".into();
-        };
+    /// Returns the name and the number of its thread or process.
+    fn task<'p>(
+        &self,
+        profile: &'p Profile,
+        by: RowKind,
+    ) -> Option<(Option<&'p str>, Option<u32>)> {
+        let thread = profile.thread(self.thread?)?;
         let process = profile.process(thread.process);
         let name = |at: Option<StrIdx>| at.and_then(|at| profile.strings.get(at));
         let of_process = process.and_then(|process| name(process.name));
-        let (name, id) = match by {
+        Some(match by {
             RowKind::Thread => (name(thread.name).or(of_process), thread.tid),
             _ => (of_process, process.map(|process| process.pid)),
-        };
-        match (name, id) {
-            (Some(name), Some(id)) => format!("{name} ({id})").into(),
-            (Some(name), None) => name.into(),
-            (None, Some(id)) => format!("({id})").into(),
-            (None, None) => "[no name]".into(),
+        })
+    }
+
+    fn task_name<'p>(&self, profile: &'p Profile, by: RowKind) -> Cow<'p, str> {
+        match (self.task(profile, by), by) {
+            (Some((Some(name), Some(id))), _) => format!("{name} ({id})").into(),
+            (Some((Some(name), None)), _) => name.into(),
+            (Some((None, Some(id))), _) => format!("({id})").into(),
+            (Some((None, None)), _) => "[no name]".into(),
+            (None, RowKind::Process) => "[no process]".into(),
+            (None, _) => "[no thread]".into(),
         }
     }
 }

@@ -16,6 +16,18 @@ impl FirstThreads {
         Self(firsts)
     }
 
+    /// Gives these threads the names and numbers of their processes: each stands for all threads
+    /// of its process, and not for the one that happened to be sampled first.
+    pub(crate) fn name_as_processes(&self, profile: &mut Profile) {
+        for (process, first) in profile.processes.iter().zip(&self.0) {
+            let Some(thread) = first.and_then(|at| profile.threads.get_mut(at.as_usize())) else {
+                continue;
+            };
+            thread.tid = Some(process.pid);
+            thread.name = process.name.or(thread.name);
+        }
+    }
+
     /// Returns the first thread of the thread's process.
     pub(crate) fn of(&self, profile: &Profile, thread: ThreadIdx) -> ThreadIdx {
         let process = profile.thread(thread).map(|thread| thread.process);

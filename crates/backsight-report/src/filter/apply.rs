@@ -51,6 +51,9 @@ impl SampleFilter {
             }
         }
         profile.samples = taken;
+        if self.merge_threads {
+            firsts.name_as_processes(profile);
+        }
         left_out
     }
 

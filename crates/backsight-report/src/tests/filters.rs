@@ -193,3 +193,21 @@ fn threads_of_a_process_can_be_one() {
         [row("other (20)", 4, 4), row("app (10)", 3, 3)]
     );
 }
+
+#[test]
+fn threads_that_are_one_have_the_name_of_their_process() {
+    // The worker was sampled first.
+    let mut profile = profile(&[("main", 1, 0, 2), ("main", 0, 1, 1)]);
+    profile.threads.swap(0, 1);
+    let worker = profile.strings.intern("worker");
+    profile.threads[0].name = Some(worker);
+    let filter = SampleFilter {
+        merge_threads: true,
+        ..SampleFilter::default()
+    };
+    assert_eq!(filter.apply(&mut profile), 0);
+    assert_eq!(
+        rows(&profile, RowKind::Thread, Inlines::Apart),
+        [row("app (10)", 3, 3)]
+    );
+}

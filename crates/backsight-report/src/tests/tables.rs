@@ -231,3 +231,35 @@ fn functions_of_one_name_and_several_places_are_apart() {
         assert_eq!(all.len(), found, "{pattern}");
     }
 }
+
+#[test]
+fn threads_and_processes_of_two_runs_are_the_same_by_name() {
+    let before = profile(&[("main", 0, 0, 1), ("main", 1, 0, 2), ("main", 2, 0, 4)]);
+    let mut after = before.clone();
+    for process in &mut after.processes {
+        process.pid += 1000;
+    }
+    for thread in &mut after.threads {
+        thread.tid = thread.tid.map(|tid| tid + 1000);
+    }
+    for by in [RowKind::Process, RowKind::Thread] {
+        let found = Difference::of((&before, 0), (&after, 0), by, Inlines::Apart);
+        let mut rows: Vec<_> = found.rows.into_iter().map(|it| (it.name, it.own)).collect();
+        rows.sort();
+        // Threads without names have that of their process.
+        let want = [("app", [3, 3]), ("other", [4, 4])];
+        assert_eq!(rows, want.map(|(name, own)| (name.to_owned(), own)));
+    }
+}
+
+#[test]
+fn samples_of_no_thread_are_of_no_process() {
+    let mut profile = profile(&[("main", 0, 0, 1)]);
+    profile.threads.clear();
+    for (by, name) in [
+        (RowKind::Process, "[no process]"),
+        (RowKind::Thread, "[no thread]"),
+    ] {
+        assert_eq!(rows(&profile, by, Inlines::Apart), [row(name, 1, 1)]);
+    }
+}

@@ -34,7 +34,7 @@ impl Capture {
                     self.off_cpu.runs(tid, time_ns, switches);
                 }
                 let name = strings.intern(&String::from_utf8_lossy(&name));
-                self.threads.named((pid, tid), name);
+                self.threads.named((pid, tid), name, &mut self.profile);
             }
             // It may have run, and stopped again, before it was looked at.
             ThreadChange::Waits if self.off_cpu.is_off(tid) => {}

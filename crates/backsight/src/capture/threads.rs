@@ -178,8 +178,9 @@ impl ThreadTable {
         }
     }
 
-    /// A thread was renamed. The name of the main thread is the process's name.
-    pub(super) fn named(&mut self, who: (u32, u32), name: StrIdx) {
+    /// A thread was renamed. The name of the main thread is the process's name: the last one, so
+    /// that it does not depend on which of its threads was sampled first, and when.
+    pub(super) fn named(&mut self, who: (u32, u32), name: StrIdx, profile: &mut Profile) {
         let name = Some(name);
         let thread = self.threads.entry(who).or_default();
         if thread.name != name {
@@ -187,7 +188,12 @@ impl ThreadTable {
             self.last = None;
         }
         if who.0 == who.1 {
-            self.processes.entry(who.0).or_default().name = name;
+            let process = self.processes.entry(who.0).or_default();
+            process.name = name;
+            let row = process.row.map(ProcessIdx::as_usize);
+            if let Some(row) = row.and_then(|row| profile.processes.get_mut(row)) {
+                row.name = name;
+            }
         }
     }
 
