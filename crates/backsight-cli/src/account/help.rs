@@ -71,9 +71,9 @@ pub(super) fn reason_advice(reason: Option<Reason>) -> Option<&'static str> {
              record asks the program",
         ),
         Reason::Kernel => Some(
-            "the recording does not say where the kernel's image is ([kernel.kallsyms]_text): perf \
-             writes that only if it may read the addresses in /proc/kallsyms (as root, or with \
-             kernel.kptr_restrict=0)",
+            "the recording does not say where the kernel's image is ([kernel.kallsyms]_text): that \
+             is known only to who may read the addresses in /proc/kallsyms when recording (root, or \
+             with kernel.kptr_restrict=0)",
         ),
         _ => None,
     }
