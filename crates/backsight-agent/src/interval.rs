@@ -46,3 +46,46 @@ impl Interval {
         profile.duration_ns = start_end.map(|(start, end)| end.saturating_sub(start));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use backsight_profile::{Profile, Sample};
+
+    use super::Interval;
+
+    /// Sampling started at 1,000 of calendar time, which is 50 on the clock of the records.
+    fn interval() -> Interval {
+        Interval {
+            pair: Some((1000, 50)),
+            from_ns: Some(50),
+        }
+    }
+
+    #[test]
+    fn one_interval_begins_where_the_one_before_ended() {
+        let mut interval = interval();
+        // The third has no event.
+        for (reached, want) in [(80, (1000, 30)), (200, (1030, 120)), (0, (1150, 0))] {
+            let mut profile = Profile::default();
+            interval.end(reached, &mut profile);
+            assert_eq!(profile.start_ns.zip(profile.duration_ns), Some(want));
+        }
+    }
+
+    #[test]
+    fn where_samples_have_times_the_first_stays_the_start() {
+        for (time_ns, want) in [(Some(60), (1010, 140)), (None, (1000, 150))] {
+            let mut profile = Profile {
+                start_ns: Some(1010),
+                ..Profile::default()
+            };
+            let sample = Sample {
+                time_ns,
+                ..Sample::default()
+            };
+            profile.samples.push(sample, &[1], &[]);
+            interval().end(200, &mut profile);
+            assert_eq!(profile.start_ns.zip(profile.duration_ns), Some(want));
+        }
+    }
+}
