@@ -60,3 +60,12 @@ fn the_first_minute_does_what_it_says() {
         .run(whole)
         .unwrap_or_else(|words| panic!("many stacks begin in the middle of nowhere: {words}"));
 }
+
+#[test]
+fn the_glossary_explains_every_reason() {
+    let glossary = include_str!("../../../docs/GLOSSARY.md");
+    for reason in backsight::types::Reason::ALL {
+        let shown = format!("`[{reason}]`");
+        assert!(glossary.contains(&shown), "{shown}");
+    }
+}
