@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use backsight_index::engine::{CodeOffsets, Name, lossy};
 use backsight_sources::go_build_info::go_release;
-use backsight_sources::go_pclntab::{GoLimits, GoNames, GoTable, GoUnits, find_tables};
+use backsight_sources::go_pclntab::{
+    GoLimits, GoNames, GoTable, GoUnits, begins_as_table, find_tables,
+};
 use backsight_sources::{MappedPart, Memory, Relocation};
 use backsight_types::Perms;
 
@@ -60,7 +62,15 @@ impl GoLines {
             relocations.push(Relocation { addr, target });
         });
         let table = match named {
-            Some(addr) => open(addr, &relocations),
+            Some(addr) => {
+                let table = open(addr, &relocations);
+                // A stripped program has no other names: without a word, it would be one that
+                // never had any.
+                if table.is_none() && begins_as_table(addr, &memory) {
+                    reporter.report(ShortfallKind::Damaged);
+                }
+                table
+            }
             // Nothing but its bytes says that it is one.
             None => found.into_iter().find_map(|addr| {
                 let table = open(addr, &relocations)?;

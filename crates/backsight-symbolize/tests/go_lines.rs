@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use backsight_symbolize::{Frames, ShortfallKind, Tier};
+use backsight_symbolize::{Frames, Options, ShortfallKind, Tier};
 use common::{
     at, bytes_of, find, no_debug_dirs, section_of, symbolizer_of, symbolizer_of_bytes,
     symbolizer_with,
@@ -164,6 +164,71 @@ fn a_damaged_table_is_said() {
     let (symbolizer, module) = symbolizer_of(&twins.stripped);
     assert!(find(&symbolizer, module, code.start + 0x100).is_ok());
     assert!(symbolizer.shortfalls(module).is_empty());
+}
+
+/// The numbers of the header, each with values that lie.
+#[test]
+fn a_header_that_lies_is_said_and_gives_no_other_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let twins = match build(dir.path(), &Build::new("lies", &[])) {
+        Ok(twins) => twins,
+        Err(words) => return testkit::skip(&words),
+    };
+    let addresses = addresses(&twins.full);
+    let addresses: Vec<u64> = addresses.into_iter().step_by(40).collect();
+    let bytes = std::fs::read(&twins.stripped).expect("readable");
+    let table = bytes_of(&twins.stripped, ".gopclntab");
+    // Functions, names, rows of files, paths, runs, records. Code and the number of files are not
+    // read where the runtime's own data says them.
+    for word in [1, 4, 5, 6, 7, 8] {
+        let at = table.start + 8 * word;
+        let real = u64::from_le_bytes(bytes[at..][..8].try_into().expect("8 bytes"));
+        let lies = [
+            0,
+            real / 2,
+            real - 64,
+            real + 0x1000,
+            (1 << 31) - 1,
+            u64::MAX,
+        ];
+        for lie in lies {
+            let mut changed = bytes.clone();
+            changed[at..][..8].copy_from_slice(&lie.to_le_bytes());
+            for tier in [Tier::Lazy, Tier::Flat] {
+                let mut options = no_debug_dirs();
+                options.tier = tier;
+                let (of_lie, damaged) = symbolized(options.clone(), &changed, &addresses);
+                let (whole, none) = symbolized(options, &bytes, &addresses);
+                assert!(none.is_empty(), "{none:?}");
+                let words = format!("word {word}: {lie:#x} for {real:#x}, {tier:?}");
+                assert_eq!(damaged, [ShortfallKind::Damaged], "{words}");
+                for (found, want) in of_lie.iter().zip(&whole) {
+                    let name = |levels: &[Level]| levels.last().map(|it| it.name.clone());
+                    let (found, want) = (name(found).unwrap_or_default(), name(want));
+                    // How long a function is, is among the runs: it may take the gap behind it.
+                    let is_same = want.is_none_or(|want| found.is_empty() || found == want);
+                    assert!(is_same, "{words}: {found}");
+                }
+            }
+        }
+    }
+}
+
+fn symbolized(
+    options: Options,
+    bytes: &[u8],
+    addresses: &[u64],
+) -> (Vec<Vec<Level>>, Vec<ShortfallKind>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("program");
+    std::fs::write(&path, bytes).expect("written");
+    let (symbolizer, module) = symbolizer_with(options, &path);
+    let requests: Vec<_> = addresses.iter().map(|addr| at(module, *addr)).collect();
+    let answers = symbolizer.symbolize(&requests).into_iter();
+    let answers = answers.map(|answer| answer.map(levels).unwrap_or_default());
+    let answers = answers.collect();
+    let lacks = symbolizer.shortfalls(module);
+    (answers, lacks.iter().map(|lack| lack.kind).collect())
 }
 
 fn ours(path: &Path, tier: Tier, addresses: &[u64]) -> Vec<Vec<Level>> {

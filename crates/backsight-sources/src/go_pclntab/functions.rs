@@ -62,6 +62,28 @@ impl TableView<'_, '_> {
         last.and_then(|last| self.record_at(last)).unwrap_or(0)
     }
 
+    /// Returns whether the parts are where the header says: names and paths end with a NUL before
+    /// the parts behind them, and the record of the first function is where the list of functions
+    /// ends, with the number of functions in the header. Before Go 1.16, there are no such parts.
+    ///
+    /// Source: `calculateFunctabSize` in Go's `cmd/link/internal/ld/pcln.go`.
+    pub(super) fn are_parts_in_place(&self) -> bool {
+        let header = &self.table.header;
+        if header.layout == Layout::Go1_2 {
+            return true;
+        }
+        let ends = |part: usize| part.checked_sub(1).and_then(|at| self.bytes.byte(at)) == Some(0);
+        let list_end = || {
+            // The last item has an address alone.
+            let items = header.functions.checked_mul(2)?.checked_add(1)?;
+            let size = items.checked_mul(header.entry_bytes())?;
+            let end = header.functab.checked_add(size)?;
+            Some(end..end.checked_add(header.pointer)?)
+        };
+        let first = || Some(list_end()?.contains(&self.record_at(0)?));
+        ends(header.units) && ends(header.runs) && first() == Some(true)
+    }
+
     fn record_at(&self, number: usize) -> Option<usize> {
         let header = &self.table.header;
         let link = self.entry_at(number)?.checked_add(header.entry_bytes())?;

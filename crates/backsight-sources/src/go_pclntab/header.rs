@@ -19,6 +19,22 @@ const MAGICS: [(u32, Layout); 4] = [
     (0xffff_fff1, Layout::Go1_20),
 ];
 
+/// The most bytes that linkers leave between the header and the names: they align parts to 32.
+const MAX_PADDING: usize = 63;
+
+/// Returns the layout with this magic number, and whether it is big-endian.
+fn layout_of(magic: [u8; 4]) -> Option<(Layout, bool)> {
+    let known = |magic: u32| MAGICS.iter().find(|known| known.0 == magic);
+    let little = known(u32::from_le_bytes(magic));
+    let found = little.or_else(|| known(u32::from_be_bytes(magic)))?;
+    Some((found.1, little.is_none()))
+}
+
+pub(super) fn begins_with_magic(table: &[u8]) -> bool {
+    let magic = table.first_chunk::<4>();
+    magic.is_some_and(|magic| layout_of(*magic).is_some())
+}
+
 /// The header. Offsets count from the start of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PclntabHeader {
@@ -51,13 +67,10 @@ impl PclntabHeader {
         let [a, b, c, d, 0, 0, quantum @ (1 | 2 | 4), pointer @ (4 | 8)] = *start else {
             return None;
         };
-        let layout_of = |magic: u32| MAGICS.iter().find(|known| known.0 == magic);
-        let little = layout_of(u32::from_le_bytes([a, b, c, d]));
-        let big = layout_of(u32::from_be_bytes([a, b, c, d]));
-        let (_, layout) = *little.or(big)?;
+        let (layout, big_endian) = layout_of([a, b, c, d])?;
         let bytes = Bytes {
             all: table,
-            big_endian: little.is_none(),
+            big_endian,
             pointer: pointer.into(),
         };
         let at = |number: usize| number.checked_mul(bytes.pointer)?.checked_add(8);
@@ -99,7 +112,10 @@ impl PclntabHeader {
                 header.runs,
                 header.records,
             ];
-            if !ascends.is_sorted() || header.names < at(first)? {
+            // The names are the part behind the header.
+            let end = at(first.checked_add(5)?)?;
+            let begin = end..=end.checked_add(MAX_PADDING)?;
+            if !ascends.is_sorted() || !begin.contains(&header.names) {
                 return None;
             }
         }

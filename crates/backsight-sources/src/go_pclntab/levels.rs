@@ -81,12 +81,13 @@ fn levels<'d>(
     let more = calls.len().saturating_sub(limits.inline_depth);
     let mut place = body.place(into);
     let mut levels = Vec::with_capacity(calls.len().saturating_add(1));
-    let mut is_nameless = false;
-    let mut push = |name: u32, start_line: u32, (file, line): (i32, i32)| {
-        let path = view.path_at(function.unit, file);
+    let mut is_text_damaged = false;
+    let mut push = |name: u32, start_line: u32, (file_number, line): (i32, i32)| {
+        let path = view.path_at(function.unit, file_number);
         let file = path.and_then(|at| view.path(at, limits.name_bytes));
         let line = u32::try_from(line).unwrap_or(0);
-        is_nameless |= view.is_name_damaged(name);
+        is_text_damaged |= view.is_name_damaged(name);
+        is_text_damaged |= path.is_none() && view.is_path_damaged(function.unit, file_number);
         levels.push(GoLevel {
             name: view.name(name, limits.name_bytes),
             start_line,
@@ -103,6 +104,6 @@ fn levels<'d>(
         levels,
         entry: function.entry,
         is_limited: more > 0,
-        is_damaged: body.is_damaged || !is_sound || is_nameless,
+        is_damaged: body.is_damaged || !is_sound || is_text_damaged,
     }
 }

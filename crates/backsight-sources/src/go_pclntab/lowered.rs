@@ -194,6 +194,7 @@ impl<'t, 'd> Lowering<'t, 'd> {
     /// Returns the row of a file, and the line if there is one.
     fn place(&mut self, unit: u32, (file, line): (i32, i32)) -> (u32, u32) {
         let Some(at) = self.view.path_at(unit, file) else {
+            self.part.damaged |= self.view.is_path_damaged(unit, file);
             return (NONE, 0);
         };
         let (view, limit, part) = (&self.view, self.limits.name_bytes, &mut self.part);

@@ -36,4 +36,5 @@ pub use header::find_tables;
 pub use levels::{GoAnswer, GoLevel, GoLimits};
 pub use lowered::GoUnits;
 pub use names::GoNames;
+pub use open::begins_as_table;
 pub use table::GoTable;

@@ -20,16 +20,43 @@ impl<'d> TableView<'_, 'd> {
 
     /// Returns the offset of a function's name, and the name in the table.
     pub(super) fn raw_name(&self, name: u32, limit: usize) -> Option<(usize, &'d [u8])> {
-        let at = offset(self.table.header.names, name)?;
+        let at = self.name_at(name)?;
         let raw = self.bytes.text(at, limit)?;
         (!raw.is_empty()).then_some((at, raw))
     }
 
-    /// Returns whether the offset of a function's name is outside the table, or the name
-    /// has no end.
+    /// Returns whether the offset of a function's name is not that of a name: outside the table,
+    /// in the middle of another text, or of one without an end.
     pub(super) fn is_name_damaged(&self, name: u32) -> bool {
-        let at = offset(self.table.header.names, name);
+        let at = self.name_at(name);
         at.and_then(|at| self.bytes.text(at, usize::MAX)).is_none()
+    }
+
+    fn name_at(&self, name: u32) -> Option<usize> {
+        let names = self.table.header.names;
+        offset(names, name).filter(|at| self.begins(*at, names))
+    }
+
+    /// Whether a text begins here. Since Go 1.16 the texts of a part stand one behind the other:
+    /// where the one before does not end, the part begins elsewhere, and each text would be wrong.
+    fn begins(&self, at: usize, part: usize) -> bool {
+        let before = || at.checked_sub(1).and_then(|at| self.bytes.byte(at));
+        self.table.header.layout == Layout::Go1_2 || at == part || before() == Some(0)
+    }
+
+    /// Returns whether the file with this number in a function's runs has no path, although a
+    /// linker gave it one. A negative number stands for no file.
+    pub(super) fn is_path_damaged(&self, unit: u32, file: i32) -> bool {
+        let has_rows = self.table.header.layout > Layout::Go1_2;
+        let Some(row) = u32::try_from(file).ok().filter(|_| has_rows) else {
+            return false;
+        };
+        let row = unit.checked_add(row).and_then(|row| row.checked_mul(4));
+        let row = row.and_then(|row| offset(self.table.header.units, row));
+        let is_of_none = row.and_then(|row| self.bytes.word(row)) == Some(u32::MAX);
+        let path = self.path_at(unit, file);
+        let path = path.and_then(|at| self.bytes.text(at, usize::MAX));
+        !is_of_none && path.is_none()
     }
 
     /// Returns the offset of the path of the file with this number in a function's runs.
@@ -45,7 +72,7 @@ impl<'d> TableView<'_, 'd> {
         }
         let row = offset(header.units, unit.checked_add(file)?.checked_mul(4)?)?;
         let path = self.bytes.word(row).filter(|path| *path != u32::MAX)?;
-        offset(header.files, path)
+        offset(header.files, path).filter(|at| self.begins(*at, header.files))
     }
 
     /// Returns the path at this offset; `None` if it has more than `limit` bytes.

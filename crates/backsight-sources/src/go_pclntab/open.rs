@@ -1,7 +1,7 @@
 //! Opens a table: checks the header and the order of functions, and reads data that is
 //! stored elsewhere.
 
-use super::header::{Layout, PclntabHeader};
+use super::header::{Layout, PclntabHeader, begins_with_magic};
 use super::module_data::{self, ModuleData};
 use super::table::{GoTable, TableView, Trees};
 use crate::go_build_info::minor_release;
@@ -12,7 +12,8 @@ impl GoTable {
     /// built the file, from [`go_release`](crate::go_build_info::go_release). It is the
     /// only way to distinguish Go 1.14 and 1.15 from earlier releases.
     ///
-    /// Returns `None` if there is no table, or if none of its functions can be found.
+    /// Returns `None` if there is no table, if none of its functions can be found, or if its parts
+    /// are not where the header says: each name would be that of something else.
     #[must_use]
     pub fn open(
         addr: u64,
@@ -45,11 +46,19 @@ impl GoTable {
         if header.has_offsets() {
             table.text = text(&table, module.as_ref(), memory)?;
         }
-        let ascending = table.view(memory).map_or(0, |view| ascending(&view));
+        let view = table.view(memory).filter(TableView::are_parts_in_place)?;
+        let ascending = ascending(&view);
         table.is_damaged = ascending < header.functions;
         table.functions = ascending;
         (ascending > 0).then_some(table)
     }
+}
+
+/// Returns whether the mapped bytes at `addr` begin as a table does, so that one that
+/// [`GoTable::open`] refuses is damaged.
+#[must_use]
+pub fn begins_as_table(addr: u64, memory: &Memory<'_>) -> bool {
+    memory.from(addr).is_some_and(begins_with_magic)
 }
 
 /// Returns the base of the entries of functions.
